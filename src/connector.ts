@@ -1,0 +1,165 @@
+/**
+ * The contract with the outside. A connector is a folder under connectors/ that exports one `Connector`; the engine knows it
+ * only through this file. The engine polls and writes at its own pace, which is the backpressure: connectors have no queues
+ * without a limit and start no work of their own beyond one read ahead.
+ */
+import type { Clock } from './base/clock.ts'
+import type { Logger } from './base/log.ts'
+import type { Batch } from './batch/batch.ts'
+import type { Int64 } from './batch/types.ts'
+
+/** One option of a connector: help, validation and defaults all come from this declaration. */
+export interface Option {
+  readonly name: string
+  /** One sentence for people. */
+  readonly doc: string
+  /** Turns the text of WITH (name = '…') into a value; throws EngineError 22023 that says what is accepted. */
+  readonly parse: (text: string) => unknown
+  /** Text of the default, parsed the same way. None: undefined unless required. */
+  readonly default?: string
+  readonly required?: boolean
+  /** Never shown again after it was given. */
+  readonly secret?: boolean
+  /** Belongs to the connection (addresses, credentials) and may be given by CREATE CONNECTION. */
+  readonly connection?: boolean
+}
+
+/** Parsed option values by name. A connector's options.ts turns it into its own typed object: the one named door. */
+export type OptionValues = Readonly<Record<string, unknown>>
+
+/** Where a source stands, as JSON: `{ "0": 4711, "1": 12 }`, say. Only its source reads it. */
+export type Position = Readonly<Record<string, unknown>>
+
+/** A record that could not be decoded, and why. */
+export interface BadRecord {
+  readonly partition: string
+  readonly offset: Int64
+  readonly reason: string
+  /** The bytes as they came; cut to 64 KiB. */
+  readonly raw: Uint8Array
+}
+
+/** What a poll brought: rows of one partition in its order. */
+export interface PolledRows {
+  readonly kind: 'rows'
+  readonly partition: string
+  /** May be empty when all records were bad. Good until the next poll. */
+  readonly batch: Batch
+  readonly bad: readonly BadRecord[]
+}
+
+/** `idle`: nothing there now, poll again. `end`: a bounded source has given everything; further polls answer the same. */
+export type Polled = PolledRows | { readonly kind: 'idle' } | { readonly kind: 'end' }
+
+/** Reads one topic, file set or generator. One poll at a time; passive in between except for one read ahead. */
+export interface Source {
+  /** Starts after `position`, or where the options say when there is none. Throws EngineError (actor external when the other end is at fault). */
+  open(position: Position | undefined): Promise<void>
+  /** At most `rowsMax` rows. Waits a while for rows (not longer than ~500 ms) unless the signal aborts, then answers idle. */
+  poll(rowsMax: number, signal: AbortSignal): Promise<Polled>
+  /** A restart from here repeats nothing and skips nothing that was polled. A new object each call. */
+  position(): Position
+  /** The partitions known now. A partition without rows holds the watermark until it counts as idle. */
+  partitions(): readonly string[]
+  /** A durable checkpoint holds this position: the broker may forget what is before it. Failure is logged, not fatal. */
+  acknowledge?(position: Position): Promise<void>
+  /** Records between the position and the present end, where that can be known cheaply: for lag displays. */
+  lag?(): number | undefined
+  close(): Promise<void>
+}
+
+/** What a sink stored with a checkpoint, as JSON. */
+export type Prepared = Readonly<Record<string, unknown>>
+
+/** Writes changes to the outside. Calls never overlap. */
+export interface Sink {
+  /** First finishes the commit of `recovered`, what the last complete checkpoint holds, idempotently; drops anything newer that was not committed; then is ready to write. */
+  open(recovered: Prepared | undefined): Promise<void>
+  write(batch: Batch): Promise<void>
+  /** Everything written so far is durable and not yet visible; the answer goes into the checkpoint `epoch`. Undefined: nothing was written since the last. */
+  prepare(epoch: number): Promise<Prepared | undefined>
+  /** Makes it visible. Runs again after a crash (through `open`), so it must be idempotent. */
+  commit(prepared: Prepared): Promise<void>
+  /** Without a commit: what was not committed never becomes visible. */
+  close(): Promise<void>
+}
+
+/**
+ * Turns records into batches; made by the engine from the DDL, used by a source. Per batch: `begin`, any number of `record`,
+ * then `finish`. Text columns may point into the bytes given, so these must stay untouched until the next poll.
+ */
+export interface RecordDecoder {
+  /** Names where the next records come from. May be called again with other bytes of the same partition before `finish`. */
+  begin(bytes: Uint8Array, topic: string, partition: string): void
+  /**
+   * One record, value at bytes[start … end), start −1 for a null value. Key likewise. `timestampMs` −1 when there is none.
+   * A record that cannot be decoded adds a bad record, never throws.
+   */
+  record(start: number, end: number, offset: Int64, timestampMs: number, keyStart: number, keyEnd: number): void
+  /** Headers of the record just given; only needed when `wantsHeaders`. */
+  headers(headers: readonly RecordHeader[]): void
+  /** False lets the source skip parsing headers. */
+  readonly wantsHeaders: boolean
+  /** Rows so far in this batch. */
+  readonly rowCount: number
+  finish(): { readonly batch: Batch; readonly bad: readonly BadRecord[] }
+}
+
+export interface RecordHeader {
+  readonly key: string
+  readonly value: Uint8Array | null
+}
+
+/** Values and keys of encoded rows; row i is bytes[offsets[i] … offsets[i + 1]). Reused by the next encode. */
+export interface EncodedRecords {
+  readonly count: number
+  readonly bytes: Uint8Array
+  readonly offsets: Int32Array
+  /** 1 where the row is taken back: upsert topics write a null value for it. Undefined: none. */
+  readonly deleted: Uint8Array | undefined
+  /** Undefined: records without keys. */
+  readonly keyBytes: Uint8Array | undefined
+  readonly keyOffsets: Int32Array | undefined
+}
+
+/** Turns rows into records; made by the engine from the DDL, used by a sink. */
+export interface RecordEncoder {
+  encode(batch: Batch): EncodedRecords
+  /** Before the first and after the last record of a file: CSV's header line, say. */
+  readonly header?: Uint8Array
+  /** What ends a record in a file; topics do not write it. */
+  readonly terminator: Uint8Array
+}
+
+interface Context {
+  readonly options: OptionValues
+  readonly clock: Clock
+  readonly log: Logger
+  /** The job's name, stable over restarts: names consumer groups and transactional ids. */
+  readonly job: string
+  /** Where embedded topics and the program's own files live. */
+  readonly dataDir: string
+}
+
+export interface SourceContext extends Context {
+  readonly decoder: RecordDecoder
+  /** Read to the end that is there at open, then answer `end`. */
+  readonly bounded: boolean
+}
+
+export interface SinkContext extends Context {
+  readonly encoder: RecordEncoder
+}
+
+export interface Connector {
+  readonly name: string
+  /** One sentence for people. */
+  readonly doc: string
+  readonly options: readonly Option[]
+  source?(context: SourceContext): Source
+  sink?(context: SinkContext): Sink
+  /** True: a source of it delivers records with keys, null values and changes as upserts need them. */
+  readonly keyed?: boolean
+  /** First records of a topic, for columns by sample and for error messages. At most `max`, no waiting for new ones. */
+  sample?(context: Omit<SourceContext, 'decoder' | 'bounded'>, max: number): Promise<readonly Uint8Array[]>
+}
