@@ -1,0 +1,72 @@
+import type { Schema } from '../batch/types.ts'
+import type { AggregateCall, Expr, SortKey } from '../expr/expr.ts'
+
+/**
+ * What a query means, as relational algebra over changing relations. Read-only data that can be sent to a worker. Nothing about
+ * one machine leaks in, and every node stays printable as SQL. Every node carries the schema it puts out.
+ */
+export type LogicalPlan =
+  | Scan
+  | { readonly kind: 'values'; readonly rows: readonly (readonly Expr[])[]; readonly schema: Schema }
+  | { readonly kind: 'filter'; readonly input: LogicalPlan; readonly predicate: Expr; readonly schema: Schema }
+  | { readonly kind: 'project'; readonly input: LogicalPlan; readonly exprs: readonly Expr[]; readonly schema: Schema }
+  | Window
+  | Aggregate
+  /** Input columns agree in number and type; the first input names them. */
+  | { readonly kind: 'union'; readonly inputs: readonly LogicalPlan[]; readonly schema: Schema }
+  /** Bounded reads only. `limit` undefined: all; keys may be empty. */
+  | {
+      readonly kind: 'sort'
+      readonly input: LogicalPlan
+      readonly keys: readonly SortKey[]
+      readonly limit?: number
+      readonly offset: number
+      readonly schema: Schema
+    }
+
+/** Reads a relation of the catalog: a source, a table or a view. */
+export interface Scan {
+  readonly kind: 'scan'
+  /** Schema-qualified: `public.readings`. */
+  readonly relation: string
+  readonly relationKind: 'source' | 'table' | 'view' | 'system'
+  /** Which columns of the relation, by index there: the others are not decoded. */
+  readonly columns: readonly number[]
+  /** Over this scan's output; rows it drops need not be produced. */
+  readonly predicate?: Expr
+  /** Index in this scan's output of the event-time column, and how far behind it the watermark stays. Sources only. */
+  readonly watermark?: { readonly column: number; readonly delayMicros: number }
+  /** False: only additions come out (topics). True: rows may be taken back (tables, aggregated views). */
+  readonly changing: boolean
+  readonly schema: Schema
+}
+
+/** Adds window_start and window_end, of the time column's type, as the last two columns. HOP repeats a row once a window it is in. */
+export interface Window {
+  readonly kind: 'window'
+  readonly input: LogicalPlan
+  readonly function: 'tumble' | 'hop'
+  /** Index of the time column in the input. NULL times leave the row out (as a bad row). */
+  readonly time: number
+  readonly sizeMicros: number
+  /** Equal to the size for tumble. */
+  readonly slideMicros: number
+  readonly offsetMicros: number
+  readonly schema: Schema
+}
+
+/** GROUP BY keys → keys, then aggregates. No keys: always one row. */
+export interface Aggregate {
+  readonly kind: 'aggregate'
+  readonly input: LogicalPlan
+  readonly keys: readonly Expr[]
+  readonly aggregates: readonly AggregateCall[]
+  /**
+   * Index among `keys` of window_end (a window's or one derived through it): once the watermark reaches its value the group is
+   * final and its state goes. Undefined: groups live for ever.
+   */
+  readonly windowEnd?: number
+  /** EMIT FINAL: one row a group, when it is final. Else every change. */
+  readonly final: boolean
+  readonly schema: Schema
+}
