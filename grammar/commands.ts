@@ -69,7 +69,7 @@ export interface Close {
 }
 
 /** SET [SESSION | LOCAL] name = values. `values` undefined: DEFAULT. SET TIME ZONE is `timezone`, SET TRANSACTION … `transaction`. */
-export interface Set {
+export interface SetParameter {
   readonly kind: 'set'
   readonly scope: 'session' | 'local'
   /** Lower case, dotted. */
@@ -80,7 +80,7 @@ export interface Set {
 }
 
 /** `name` undefined: ALL. */
-export interface Reset {
+export interface ResetParameter {
   readonly kind: 'reset'
   readonly name?: string
   readonly at: number

@@ -11,8 +11,8 @@ import type {
   Listen,
   Lock,
   Prepare,
-  Reset,
-  Set,
+  ResetParameter,
+  SetParameter,
   Subscribe,
   Transaction,
   Utility,
@@ -43,8 +43,8 @@ export type Statement =
   | DeclareCursor
   | Fetch
   | Close
-  | Set
-  | Reset
+  | SetParameter
+  | ResetParameter
   | Transaction
   | Prepare
   | Execute
