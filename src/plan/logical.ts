@@ -14,13 +14,16 @@ export type LogicalPlan =
   | Aggregate
   /** Input columns agree in number and type; the first input names them. */
   | { readonly kind: 'union'; readonly inputs: readonly LogicalPlan[]; readonly schema: Schema }
-  /** Bounded reads only. `limit` undefined: all; keys may be empty. */
+  /**
+   * Bounded reads only; keys may be empty. Limit and offset are constants of type bigint, or parameters until `bindParameters`
+   * (`countOf` reads them then); undefined or NULL: all, none skipped.
+   */
   | {
       readonly kind: 'sort'
       readonly input: LogicalPlan
       readonly keys: readonly SortKey[]
-      readonly limit?: number
-      readonly offset: number
+      readonly limit?: Expr
+      readonly offset?: Expr
       readonly schema: Schema
     }
 
@@ -32,10 +35,17 @@ export interface Scan {
   readonly relationKind: 'source' | 'table' | 'view' | 'system'
   /** Which columns of the relation, by index there: the others are not decoded. */
   readonly columns: readonly number[]
-  /** Over this scan's output; rows it drops need not be produced. */
+  /**
+   * Over this scan's output. The scan puts out just the rows where it is TRUE, but the watermark has seen the others: a filter
+   * must not hold windows open.
+   */
   readonly predicate?: Expr
   /** Index in this scan's output of the event-time column, and how far behind it the watermark stays. Sources only. */
   readonly watermark?: { readonly column: number; readonly delayMicros: number }
+  /** What its event time is otherwise: of views, as they were bound. Indexes in this scan's output. */
+  readonly eventTime?: readonly EventTime[]
+  /** Columns of this scan's output that no two rows share. */
+  readonly uniqueKey?: readonly number[]
   /** False: only additions come out (topics). True: rows may be taken back (tables, aggregated views). */
   readonly changing: boolean
   readonly schema: Schema
@@ -70,3 +80,15 @@ export interface Aggregate {
   readonly final: boolean
   readonly schema: Schema
 }
+
+/**
+ * An output column that still tells event time, W being the watermark that comes with the rows. `time`: no row at or before W is
+ * awaited. `end`: likewise, and it is a window's end, so a group of it is final at W. `start`: of a window of this shape, whose end
+ * is W at the earliest.
+ */
+export type EventTime =
+  | { readonly kind: 'time' | 'end'; readonly column: number }
+  | { readonly kind: 'start'; readonly column: number; readonly window: WindowShape }
+
+/** The windows [offset + n · slide, offset + n · slide + size) since 1970, in microseconds. */
+export type WindowShape = Pick<Window, 'sizeMicros' | 'slideMicros' | 'offsetMicros'>

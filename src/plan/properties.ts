@@ -1,0 +1,174 @@
+import { unreachable } from '../base/assert.ts'
+import type { Expr } from '../expr/expr.ts'
+import type { Aggregate, EventTime, LogicalPlan, Scan, Window } from './logical.ts'
+
+/** Facts about what a plan puts out, each derived from the plan alone. */
+
+/** The output columns that still tell event time: where windows and EMIT FINAL can stand on. */
+export function eventTimeOf(plan: LogicalPlan): readonly EventTime[] {
+  switch (plan.kind) {
+    case 'scan':
+      return scanEventTime(plan)
+    case 'values':
+      return []
+    case 'filter':
+    case 'sort':
+      return eventTimeOf(plan.input)
+    case 'project':
+      return throughExprs(eventTimeOf(plan.input), plan.exprs)
+    case 'aggregate':
+      return throughExprs(eventTimeOf(plan.input), plan.keys)
+    case 'window':
+      return [...eventTimeOf(plan.input), ...windowEventTime(plan)]
+    case 'union': {
+      const [first, ...others] = plan.inputs.map(eventTimeOf)
+      return first.filter(time => others.every(other => other.some(o => sameEventTime(o, time))))
+    }
+    default:
+      return unreachable(plan)
+  }
+}
+
+/** True when rows may be taken back. */
+export function isChanging(plan: LogicalPlan): boolean {
+  switch (plan.kind) {
+    case 'scan':
+      return plan.changing
+    case 'values':
+      return false
+    case 'filter':
+    case 'project':
+    case 'window':
+    case 'sort':
+      return isChanging(plan.input)
+    case 'aggregate':
+      // Groups without aggregates (DISTINCT) appear once and stay.
+      return !plan.final && (plan.aggregates.length > 0 || isChanging(plan.input))
+    case 'union':
+      return plan.inputs.some(isChanging)
+    default:
+      return unreachable(plan)
+  }
+}
+
+/** Output columns that no two rows share; none of them: there is one row at most. Undefined: not known. */
+export function uniqueKeyOf(plan: LogicalPlan): readonly number[] | undefined {
+  switch (plan.kind) {
+    case 'scan':
+      return plan.uniqueKey
+    case 'values':
+      return plan.rows.length <= 1 ? [] : undefined
+    case 'filter':
+    case 'sort':
+      return uniqueKeyOf(plan.input)
+    case 'project':
+      return keyThroughProject(uniqueKeyOf(plan.input), plan.exprs)
+    case 'aggregate':
+      return plan.keys.map((_, i) => i)
+    case 'window': {
+      const key = uniqueKeyOf(plan.input)
+      const start = plan.input.schema.fields.length
+      return key && (plan.function === 'hop' ? [...key, start] : key)
+    }
+    case 'union':
+      return plan.inputs.length === 1 ? uniqueKeyOf(plan.inputs[0]) : undefined
+    default:
+      return unreachable(plan)
+  }
+}
+
+/** Which key of a GROUP BY is the end of a window that the watermark closes; see `Aggregate.windowEnd`. */
+export function windowEndKey(input: LogicalPlan, keys: readonly Expr[]): number | undefined {
+  const ends = throughExprs(eventTimeOf(input), keys).filter(time => time.kind === 'end')
+  return ends.at(0)?.column
+}
+
+/** True when the watermark that comes with `input` says when windows of this shape over column `time` are complete. */
+export function closesWindows(
+  input: LogicalPlan,
+  time: number,
+  shape: Pick<Window, 'slideMicros' | 'offsetMicros'>,
+): boolean {
+  return eventTimeOf(input).some(t => {
+    if (t.column !== time) return false
+    if (t.kind !== 'start') return true
+    // Starts run ahead of the watermark by a window's size. That is safe only where every inner window lies in one outer pane.
+    const { sizeMicros, slideMicros, offsetMicros } = t.window
+    return (
+      sizeMicros === slideMicros &&
+      shape.slideMicros % slideMicros === 0 &&
+      (shape.offsetMicros - offsetMicros) % slideMicros === 0
+    )
+  })
+}
+
+/** EMIT FINAL for a whole query: the outermost aggregates put out a row when it is final. Undefined where something in it never is. */
+export function finalise(plan: LogicalPlan): { readonly plan: LogicalPlan } | { readonly open: Aggregate | Scan } {
+  switch (plan.kind) {
+    case 'scan':
+      return plan.changing ? { open: plan } : { plan }
+    case 'values':
+      return { plan }
+    case 'aggregate': {
+      if (plan.windowEnd === undefined) return { open: plan }
+      const inner = finalise(plan.input)
+      return { plan: { ...plan, input: 'plan' in inner ? inner.plan : plan.input, final: true } }
+    }
+    case 'filter':
+    case 'project':
+    case 'window':
+    case 'sort': {
+      const inner = finalise(plan.input)
+      return 'plan' in inner ? { plan: { ...plan, input: inner.plan } } : inner
+    }
+    case 'union': {
+      const inputs: LogicalPlan[] = []
+      for (const input of plan.inputs) {
+        const inner = finalise(input)
+        if ('open' in inner) return inner
+        inputs.push(inner.plan)
+      }
+      return { plan: { ...plan, inputs } }
+    }
+    default:
+      return unreachable(plan)
+  }
+}
+
+function scanEventTime(scan: Scan): readonly EventTime[] {
+  const own: EventTime[] = scan.watermark ? [{ kind: 'time', column: scan.watermark.column }] : []
+  return scan.eventTime ? [...own, ...scan.eventTime] : own
+}
+
+function windowEventTime(window: Window): readonly EventTime[] {
+  if (!closesWindows(window.input, window.time, window)) return []
+  const start = window.input.schema.fields.length
+  const { sizeMicros, slideMicros, offsetMicros } = window
+  return [
+    { kind: 'start', column: start, window: { sizeMicros, slideMicros, offsetMicros } },
+    { kind: 'end', column: start + 1 },
+  ]
+}
+
+function throughExprs(times: readonly EventTime[], exprs: readonly Expr[]): readonly EventTime[] {
+  return exprs.flatMap((expr, column) => {
+    if (expr.kind !== 'column') return []
+    const time = times.find(t => t.column === expr.index)
+    return time ? [{ ...time, column }] : []
+  })
+}
+
+function keyThroughProject(key: readonly number[] | undefined, exprs: readonly Expr[]): readonly number[] | undefined {
+  const outputs = key?.map(column => exprs.findIndex(e => e.kind === 'column' && e.index === column))
+  return outputs?.includes(-1) ? undefined : outputs
+}
+
+function sameEventTime(a: EventTime, b: EventTime): boolean {
+  if (a.column !== b.column || a.kind !== b.kind) return false
+  if (a.kind !== 'start' || b.kind !== 'start') return true
+  return (
+    a.window.sizeMicros === b.window.sizeMicros &&
+    a.window.slideMicros === b.window.slideMicros &&
+    a.window.offsetMicros === b.window.offsetMicros
+  )
+}

@@ -1,0 +1,120 @@
+import { assert, unreachable } from '../base/assert.ts'
+import { EngineError } from '../base/errors.ts'
+import type { Expr } from '../expr/expr.ts'
+import { aggregateExprs, mapAggregate, mapChildren, mapSortKeys } from '../expr/walk.ts'
+import type { LogicalPlan } from './logical.ts'
+
+/** What a node reads. */
+export function inputsOf(plan: LogicalPlan): readonly LogicalPlan[] {
+  switch (plan.kind) {
+    case 'scan':
+    case 'values':
+      return []
+    case 'filter':
+    case 'project':
+    case 'window':
+    case 'aggregate':
+    case 'sort':
+      return [plan.input]
+    case 'union':
+      return plan.inputs
+    default:
+      return unreachable(plan)
+  }
+}
+
+/** The same node over other inputs of the same columns; itself when `map` changes none. */
+export function mapInputs(plan: LogicalPlan, map: (input: LogicalPlan) => LogicalPlan): LogicalPlan {
+  switch (plan.kind) {
+    case 'scan':
+    case 'values':
+      return plan
+    case 'filter':
+    case 'project':
+    case 'window':
+    case 'aggregate':
+    case 'sort': {
+      const input = map(plan.input)
+      return input === plan.input ? plan : { ...plan, input }
+    }
+    case 'union': {
+      const inputs = plan.inputs.map(map)
+      return inputs.every((input, i) => input === plan.inputs[i]) ? plan : { ...plan, inputs }
+    }
+    default:
+      return unreachable(plan)
+  }
+}
+
+/** The expressions a node evaluates itself, over its input (a scan: over its output). */
+export function exprsOf(plan: LogicalPlan): readonly Expr[] {
+  switch (plan.kind) {
+    case 'scan':
+      return plan.predicate ? [plan.predicate] : []
+    case 'values':
+      return plan.rows.flat()
+    case 'filter':
+      return [plan.predicate]
+    case 'project':
+      return plan.exprs
+    case 'aggregate':
+      return [...plan.keys, ...plan.aggregates.flatMap(aggregateExprs)]
+    case 'sort':
+      return [...plan.keys.map(key => key.expr), ...[plan.limit, plan.offset].filter(e => e !== undefined)]
+    case 'window':
+    case 'union':
+      return []
+    default:
+      return unreachable(plan)
+  }
+}
+
+/** The same node with each of its own expressions replaced. Types must stay. */
+export function mapExprs(plan: LogicalPlan, map: (expr: Expr) => Expr): LogicalPlan {
+  switch (plan.kind) {
+    case 'scan':
+      return plan.predicate ? { ...plan, predicate: map(plan.predicate) } : plan
+    case 'values':
+      return { ...plan, rows: plan.rows.map(row => row.map(map)) }
+    case 'filter':
+      return { ...plan, predicate: map(plan.predicate) }
+    case 'project':
+      return { ...plan, exprs: plan.exprs.map(map) }
+    case 'aggregate':
+      return { ...plan, keys: plan.keys.map(map), aggregates: plan.aggregates.map(call => mapAggregate(call, map)) }
+    case 'sort': {
+      const limit = plan.limit && map(plan.limit)
+      const offset = plan.offset && map(plan.offset)
+      return { ...plan, keys: mapSortKeys(plan.keys, map), limit, offset }
+    }
+    case 'window':
+    case 'union':
+      return plan
+    default:
+      return unreachable(plan)
+  }
+}
+
+/** True when `test` holds for the plan or any node below. */
+export function somePlan(plan: LogicalPlan, test: (node: LogicalPlan) => boolean): boolean {
+  return test(plan) || inputsOf(plan).some(input => somePlan(input, test))
+}
+
+/** Replaces the parameters of every expression, `$1` by the first value. */
+export function bindParameters(plan: LogicalPlan, value: (index: number) => Expr): LogicalPlan {
+  const inExpr = (expr: Expr): Expr => (expr.kind === 'parameter' ? value(expr.index) : mapChildren(expr, inExpr))
+  return mapExprs(
+    mapInputs(plan, input => bindParameters(input, value)),
+    inExpr,
+  )
+}
+
+/** A LIMIT or OFFSET as a number, once parameters are bound. NULL: undefined, as if it were not there. Throws 2201W below zero. */
+export function countOf(expr: Expr | undefined): number | undefined {
+  if (expr === undefined) return undefined
+  assert(expr.kind === 'literal', 'LIMIT and OFFSET are constants when they run')
+  if (expr.value === null) return undefined
+  const count = Number(expr.value)
+  if (count < 0) throw new EngineError('2201W', 'LIMIT and OFFSET must not be negative')
+  return count
+}
