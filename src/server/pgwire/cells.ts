@@ -1,0 +1,48 @@
+import type { Column } from '../../batch/column.ts'
+import type { ByteWriter } from './bytes.ts'
+
+/** Appends the value of a row that is not NULL, without its length. Bound to one column of one batch. */
+export type CellWriter = (out: ByteWriter, row: number) => void
+
+/** One byte a row, 1 = present; undefined: no NULLs. Boxed columns keep NULLs among their values, so theirs is made here. */
+export function validityOf(column: Column, rowCount: number): Uint8Array | undefined {
+  if (column.storage !== 'boxed') return column.valid
+  const valid = new Uint8Array(rowCount)
+  for (let i = 0; i < rowCount; i++) valid[i] = column.values[i] === null ? 0 : 1
+  return valid
+}
+
+/** The columns of a batch, ready to be written in one format each. */
+export interface RowCells {
+  readonly cells: readonly CellWriter[]
+  readonly valids: readonly (Uint8Array | undefined)[]
+}
+
+const DATA_ROW = 68
+
+/**
+ * Appends DataRow messages for rows [start, end), until `out` holds `bytesMax` or more; always at least one row.
+ * Returns the row to go on with.
+ */
+export function writeDataRows(out: ByteWriter, rows: RowCells, start: number, end: number, bytesMax: number): number {
+  const { cells, valids } = rows
+  const count = cells.length
+  let row = start
+  do {
+    out.int8(DATA_ROW)
+    const messageAt = out.beginLength()
+    out.int16(count)
+    for (let c = 0; c < count; c++) {
+      const valid = valids[c]
+      if (valid !== undefined && valid[row] === 0) out.int32(-1)
+      else {
+        const at = out.beginLength()
+        cells[c](out, row)
+        out.endLength(at, 0)
+      }
+    }
+    out.endLength(messageAt, 4)
+    row++
+  } while (row < end && out.at < bytesMax)
+  return row
+}
