@@ -1,0 +1,121 @@
+import { closeSync, mkdirSync, openSync, readdirSync, rmSync, writeSync } from 'node:fs'
+import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises'
+import { dirname, join, relative, resolve, sep } from 'node:path'
+import { threadId } from 'node:worker_threads'
+import { assert } from '../base/assert.ts'
+import { EngineError } from '../base/errors.ts'
+import type { ObjectStore } from './object-store.ts'
+
+/** Half-written objects lie here until they are renamed. */
+const TEMPORARY = '.temporary'
+const prefixOfProcess = `${process.pid}-`
+let writes = 0
+
+/** Objects as files under `folder`, which is made if need be. */
+export function openLocalStore(folder: string): ObjectStore {
+  const root = resolve(folder)
+  const temporary = join(root, TEMPORARY)
+  mkdirSync(temporary, { recursive: true })
+  // What a crash left. Threads of this process may be writing theirs now.
+  for (const name of readdirSync(temporary)) {
+    if (!name.startsWith(prefixOfProcess)) rmSync(join(temporary, name), { force: true })
+  }
+  return {
+    get: key => inStore(root, async () => await readFile(fileOf(root, key)).catch(undefinedIfMissing)),
+    put: (key, parts) => {
+      const file = fileOf(root, key)
+      const written = join(temporary, `${prefixOfProcess}${threadId}-${writes++}`)
+      return inStore(root, async () => {
+        writeParts(written, parts)
+        await publish(written, file)
+      })
+    },
+    list: prefix => inStore(root, () => keysWith(root, prefix)),
+    delete: key =>
+      inStore(root, async () => {
+        const file = fileOf(root, key)
+        await rm(file, { force: true })
+        await syncFolder(dirname(file)).catch(undefinedIfMissing)
+      }),
+  }
+}
+
+function fileOf(root: string, key: string): string {
+  const segments = key.split('/')
+  const sane = segments.every(s => s !== '' && s !== '.' && s !== '..' && !s.includes('\0'))
+  assert(sane && segments[0] !== TEMPORARY, `key ${JSON.stringify(key)}`)
+  return join(root, ...segments)
+}
+
+/** Synchronously, as `put` promises; into the page cache, so no slower than a copy. */
+function writeParts(file: string, parts: readonly Uint8Array[]): void {
+  const descriptor = openSync(file, 'w')
+  try {
+    for (const part of parts) for (let at = 0; at < part.length; ) at += writeSync(descriptor, part, at)
+  } finally {
+    closeSync(descriptor)
+  }
+}
+
+/** The file's bytes first, then its name: the order that makes rename atomic over power failures. */
+async function publish(written: string, file: string): Promise<void> {
+  const handle = await open(written, 'r+')
+  try {
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+  const folder = dirname(file)
+  const made = await mkdir(folder, { recursive: true })
+  await rename(written, file)
+  await syncFolder(folder)
+  if (made === undefined) return
+  // New folders are names in their parents, which must be on disk too.
+  for (let above = folder; above.length >= made.length; above = dirname(above)) await syncFolder(dirname(above))
+}
+
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, 'r')
+  try {
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+}
+
+async function keysWith(root: string, prefix: string): Promise<string[]> {
+  const slash = prefix.lastIndexOf('/')
+  const folder = slash < 0 ? root : fileOf(root, prefix.slice(0, slash))
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(undefinedIfMissing)
+  const keys = (entries ?? [])
+    .filter(e => e.isFile())
+    .map(e => relative(root, join(e.parentPath, e.name)).split(sep).join('/'))
+  return keys.filter(key => key.startsWith(prefix) && !key.startsWith(`${TEMPORARY}/`)).sort()
+}
+
+function undefinedIfMissing(error: unknown): undefined {
+  if (codeOf(error) === 'ENOENT') return undefined
+  throw error
+}
+
+function codeOf(error: unknown): unknown {
+  return error instanceof Error && 'code' in error ? error.code : undefined
+}
+
+/** The disk's errors, said so that whoever runs the machine can act. */
+async function inStore<T>(root: string, action: () => Promise<T>): Promise<T> {
+  try {
+    return await action()
+  } catch (error) {
+    const code = codeOf(error)
+    if (typeof code !== 'string') throw error
+    const full = code === 'ENOSPC' || code === 'EDQUOT'
+    throw new EngineError(full ? '53100' : '58030', `cannot use the data directory ${root}: ${code}`, {
+      detail: error instanceof Error ? error.message : undefined,
+      hint: full ? 'Free disk space.' : 'Check that the folder exists and may be written by this process.',
+      actor: 'external',
+      retryable: full,
+      cause: error,
+    })
+  }
+}
