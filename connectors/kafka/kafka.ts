@@ -1,0 +1,12 @@
+import type { Connector } from '../../src/connector.ts'
+import { kafkaOptions } from './options.ts'
+import { KafkaSource } from './source.ts'
+
+/** Topics of Apache Kafka 2.8 and newer, in and out; exactly once with 4.0 and newer. */
+export const kafka: Connector = {
+  name: 'kafka',
+  doc: 'Topics of Apache Kafka.',
+  options: kafkaOptions,
+  keyed: true,
+  source: context => new KafkaSource(context),
+}

@@ -1,0 +1,370 @@
+/** The options of Kafka sources and sinks, and the door from their parsed values to typed objects. */
+import { readFileSync } from 'node:fs'
+import { EngineError, notSupported } from '../../src/base/errors.ts'
+import type { Option, OptionValues } from '../../src/connector.ts'
+import type { ClusterOptions } from './cluster.ts'
+import { CODECS, type Codec } from './compression.ts'
+import type { Sasl } from './sasl.ts'
+
+/** Where a source without a checkpoint begins. */
+export type Start =
+  | { readonly kind: 'earliest' }
+  | { readonly kind: 'latest' }
+  | { readonly kind: 'timestamp'; readonly ms: number }
+  /** By `topic/partition`, or by partition alone; partitions not named begin at their first record. */
+  | { readonly kind: 'offsets'; readonly offsets: ReadonlyMap<string, number> }
+
+export interface KafkaSourceOptions {
+  readonly cluster: ClusterOptions
+  /** Names, or a pattern that whole names must match. */
+  readonly topics: readonly string[] | RegExp
+  readonly start: Start
+  readonly onOffsetReset: 'fail' | 'earliest' | 'latest'
+  readonly committedOnly: boolean
+  readonly group: string
+  readonly fetchBytesMax: number
+  readonly partitionBytesMax: number
+  readonly metadataRefreshMs: number
+}
+
+export interface KafkaSinkOptions {
+  readonly cluster: ClusterOptions
+  readonly topic: string
+  readonly delivery: 'exactly_once' | 'at_least_once'
+  readonly codec: Codec
+  readonly transactionTimeoutMs: number
+  readonly deliveryTimeoutMs: number
+  readonly bufferBytesMax: number
+  /** Undefined: the topic must be there. */
+  readonly create: TopicSettings | undefined
+}
+
+/** For a topic that is made. −1: the broker's default. */
+export interface TopicSettings {
+  readonly partitions: number
+  readonly replicationFactor: number
+  readonly configs: ReadonlyMap<string, string>
+}
+
+const text = (value: string): string => value.trim()
+
+function oneOf(name: string, accepted: readonly string[]): (value: string) => string {
+  return value => {
+    const found = accepted.find(a => a.toLowerCase() === value.trim().toLowerCase())
+    if (found) return found
+    throw invalid(name, value, `one of ${accepted.map(a => `'${a}'`).join(', ')}`)
+  }
+}
+
+function integer(name: string, min: number, max: number): (value: string) => number {
+  return value => {
+    const number = Number(value)
+    if (Number.isInteger(number) && number >= min && number <= max && value.trim() !== '') return number
+    throw invalid(name, value, `a whole number from ${min} to ${max}`)
+  }
+}
+
+function invalid(name: string, value: string, accepted: string): EngineError {
+  return new EngineError('22023', `option ${name} = '${value}' must be ${accepted}`)
+}
+
+function parseBrokers(value: string): { host: string; port: number }[] {
+  const brokers = value.split(',').map(part => {
+    const match = /^\s*(?:\[([^\]]+)\]|([^\s:/]+))(?::(\d{1,5}))?\s*$/.exec(part)
+    const port = Number(match?.[3] ?? 9092)
+    if (!match || port < 1 || port > 65535) throw invalid('brokers', value, "'host:port', or several with commas")
+    return { host: match[1] ?? match[2], port }
+  })
+  return brokers
+}
+
+function parseTopics(value: string): string[] {
+  const topics = value.split(',').map(t => t.trim())
+  if (topics.every(t => /^[\w.-]{1,249}$/.test(t))) return [...new Set(topics)]
+  throw invalid('topic', value, 'a topic name, or several with commas; names have letters, digits, ".", "_" and "-"')
+}
+
+function parsePattern(value: string): RegExp {
+  try {
+    return new RegExp(`^(?:${value})$`)
+  } catch {
+    throw invalid('topic_pattern', value, "a regular expression, such as 'sensors[.].*'")
+  }
+}
+
+function parseStart(value: string): Start {
+  const word = value.trim().toLowerCase()
+  if (word === 'earliest' || word === 'latest') return { kind: word }
+  const ms = /^\d{4}-\d\d-\d\d/.test(word) ? Date.parse(value.trim()) : Number.NaN
+  if (!Number.isNaN(ms)) return { kind: 'timestamp', ms }
+  throw invalid('start', value, "'earliest', 'latest' or a time such as '2026-01-01T00:00:00Z'")
+}
+
+function parseOffsets(value: string): Start {
+  const offsets = new Map<string, number>()
+  for (const part of value.split(',')) {
+    const match = /^\s*((?:[\w.-]+\/)?\d+)\s*:\s*(\d{1,15})\s*$/.exec(part)
+    if (!match) throw invalid('start_offsets', value, "like '0:42,1:17', or 'topic/0:42' for several topics")
+    offsets.set(match[1], Number(match[2]))
+  }
+  return { kind: 'offsets', offsets }
+}
+
+/** Of the connection and of both directions; see `Connector.options`. */
+export const kafkaOptions: readonly Option[] = [
+  {
+    name: 'brokers',
+    doc: "Brokers to ask first, 'host:port' with commas.",
+    parse: parseBrokers,
+    required: true,
+    connection: true,
+  },
+  {
+    name: 'security_protocol',
+    doc: 'PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL.',
+    parse: oneOf('security_protocol', ['PLAINTEXT', 'SSL', 'SASL_PLAINTEXT', 'SASL_SSL']),
+    default: 'PLAINTEXT',
+    connection: true,
+  },
+  {
+    name: 'sasl_mechanism',
+    doc: 'How to log in: PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512.',
+    parse: oneOf('sasl_mechanism', ['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512', 'GSSAPI', 'OAUTHBEARER', 'AWS_MSK_IAM']),
+    default: 'PLAIN',
+    connection: true,
+  },
+  { name: 'sasl_username', doc: 'Name to log in with.', parse: value => value, connection: true },
+  { name: 'sasl_password', doc: 'Password to log in with.', parse: value => value, connection: true, secret: true },
+  {
+    name: 'ssl_ca',
+    doc: "Certificates to trust instead of the system's: PEM text, or the path of a PEM file.",
+    parse: text,
+    connection: true,
+  },
+  { name: 'topic', doc: 'The topic; a source may name several with commas.', parse: parseTopics },
+  {
+    name: 'topic_pattern',
+    doc: 'Source: a regular expression; every topic whose whole name matches is read, also later ones.',
+    parse: parsePattern,
+  },
+  {
+    name: 'start',
+    doc: "Source: where to begin: 'earliest', 'latest' or a time.",
+    parse: parseStart,
+    default: 'earliest',
+  },
+  {
+    name: 'start_offsets',
+    doc: "Source: offsets to begin at, '0:42,1:17'; other partitions begin at their first record.",
+    parse: parseOffsets,
+  },
+  {
+    name: 'on_offset_reset',
+    doc: 'Source: what to do when the broker no longer has the next record: fail, or go on at earliest or latest.',
+    parse: oneOf('on_offset_reset', ['fail', 'earliest', 'latest']),
+    default: 'fail',
+  },
+  {
+    name: 'isolation_level',
+    doc: 'Source: read_committed hides open and aborted transactions, read_uncommitted shows them.',
+    parse: oneOf('isolation_level', ['read_committed', 'read_uncommitted']),
+    default: 'read_committed',
+  },
+  {
+    name: 'group_id',
+    doc: 'Consumer group whose offsets show progress to lag tools; default tidemark-<job>.',
+    parse: text,
+  },
+  {
+    name: 'fetch_max_bytes',
+    // A source holds two answers of each broker: the one being read and the one on its way.
+    doc: 'Source: size of one answer of a broker; twice this is held in memory for each broker.',
+    parse: integer('fetch_max_bytes', 1024, 64 << 20),
+    default: String(4 << 20),
+  },
+  {
+    name: 'max_partition_fetch_bytes',
+    // Larger brings nothing (256 KiB to 4 MiB measured the same) and makes one partition run ahead of the others.
+    doc: 'Source: how much of one partition an answer may hold.',
+    parse: integer('max_partition_fetch_bytes', 1024, 64 << 20),
+    default: String(1 << 20),
+  },
+  {
+    name: 'metadata_refresh_ms',
+    doc: 'Source: how often to look for new topics and partitions.',
+    parse: integer('metadata_refresh_ms', 100, 3_600_000),
+    default: '10000',
+  },
+  {
+    name: 'delivery',
+    doc: 'Sink: exactly_once writes in transactions that become visible with each checkpoint; at_least_once writes at once.',
+    parse: oneOf('delivery', ['exactly_once', 'at_least_once']),
+    default: 'exactly_once',
+  },
+  {
+    name: 'compression',
+    doc: 'Sink: none, gzip, snappy, lz4 or zstd.',
+    parse: oneOf('compression', CODECS),
+    default: 'none',
+  },
+  {
+    name: 'transaction_timeout_ms',
+    // The broker's default maximum: an output that waits longer for its commit is aborted and the job fails.
+    doc: 'Sink: how long a transaction may stay open, also while this program is down.',
+    parse: integer('transaction_timeout_ms', 10_000, 86_400_000),
+    default: '900000',
+  },
+  {
+    name: 'delivery_timeout_ms',
+    doc: 'Sink: how long to try to deliver before the job fails and starts again from its checkpoint.',
+    parse: integer('delivery_timeout_ms', 1000, 3_600_000),
+    default: '120000',
+  },
+  {
+    name: 'buffer_memory',
+    // Enough for five requests under way of 256 KiB for each of four partitions twice over.
+    doc: 'Sink: bytes written and not yet acknowledged; more waits.',
+    parse: integer('buffer_memory', 1 << 20, 1 << 30),
+    default: String(16 << 20),
+  },
+  {
+    name: 'create_topic',
+    doc: 'Sink: make the topic when it is not there.',
+    parse: oneOf('create_topic', ['true', 'false']),
+    default: 'true',
+  },
+  {
+    name: 'partitions',
+    doc: "Sink: partitions of a topic that is made; default: the broker's.",
+    parse: integer('partitions', 1, 100_000),
+  },
+  {
+    name: 'replication_factor',
+    doc: "Sink: copies of a topic that is made; default: the broker's.",
+    parse: integer('replication_factor', 1, 1000),
+  },
+  {
+    name: 'cleanup_policy',
+    doc: 'Sink: delete or compact, for a topic that is made.',
+    parse: oneOf('cleanup_policy', ['delete', 'compact', 'compact,delete']),
+  },
+  {
+    name: 'retention_ms',
+    doc: 'Sink: how long a topic that is made keeps records; -1 for ever.',
+    parse: integer('retention_ms', -1, 2 ** 52),
+  },
+]
+
+/** Throws 22023 for what cannot be used together. */
+export function kafkaSourceOptions(values: OptionValues, job: string): KafkaSourceOptions {
+  const given = values as Partial<SourceValues> // Parsed by `kafkaOptions`.
+  if ((given.topic === undefined) === (given.topic_pattern === undefined)) {
+    throw new EngineError('22023', 'a Kafka source needs either topic or topic_pattern', {
+      hint: "Say topic = 'name'.",
+    })
+  }
+  return {
+    cluster: clusterOptions(values, job),
+    topics: given.topic ?? given.topic_pattern ?? [],
+    start: given.start_offsets ?? given.start ?? { kind: 'earliest' },
+    onOffsetReset: given.on_offset_reset ?? 'fail',
+    committedOnly: given.isolation_level !== 'read_uncommitted',
+    group: given.group_id ?? `tidemark-${job}`,
+    fetchBytesMax: given.fetch_max_bytes ?? 4 << 20,
+    partitionBytesMax: given.max_partition_fetch_bytes ?? 1 << 20,
+    metadataRefreshMs: given.metadata_refresh_ms ?? 10_000,
+  }
+}
+
+export function kafkaSinkOptions(values: OptionValues, job: string): KafkaSinkOptions {
+  const given = values as Partial<SinkValues> // Parsed by `kafkaOptions`.
+  if (given.topic?.length !== 1) {
+    throw new EngineError('22023', 'a Kafka sink needs one topic', { hint: "Say topic = 'name'." })
+  }
+  const configs = new Map<string, string>()
+  if (given.cleanup_policy !== undefined) configs.set('cleanup.policy', given.cleanup_policy)
+  if (given.retention_ms !== undefined) configs.set('retention.ms', String(given.retention_ms))
+  const settings = { partitions: given.partitions ?? -1, replicationFactor: given.replication_factor ?? -1, configs }
+  return {
+    cluster: clusterOptions(values, job),
+    topic: given.topic[0],
+    delivery: given.delivery ?? 'exactly_once',
+    codec: given.compression ?? 'none',
+    transactionTimeoutMs: given.transaction_timeout_ms ?? 900_000,
+    deliveryTimeoutMs: given.delivery_timeout_ms ?? 120_000,
+    bufferBytesMax: given.buffer_memory ?? 16 << 20,
+    create: given.create_topic === 'false' ? undefined : settings,
+  }
+}
+
+function clusterOptions(values: OptionValues, job: string): ClusterOptions {
+  const given = values as Partial<ConnectionValues> // Parsed by `kafkaOptions`.
+  if (given.brokers === undefined)
+    throw new EngineError('22023', 'option brokers is missing', { hint: "Say brokers = 'host:9092'." })
+  const protocol = given.security_protocol ?? 'PLAINTEXT'
+  const security = {
+    tls: protocol.endsWith('SSL'),
+    ca: given.ssl_ca === undefined ? undefined : pem(given.ssl_ca),
+    sasl: protocol.startsWith('SASL') ? login(given) : undefined,
+  }
+  return { brokers: given.brokers, security, clientId: `tidemark-${job}` }
+}
+
+function login(given: Partial<ConnectionValues>): Sasl {
+  const { sasl_mechanism: mechanism = 'PLAIN', sasl_username: username, sasl_password: password } = given
+  if (mechanism !== 'PLAIN' && mechanism !== 'SCRAM-SHA-256' && mechanism !== 'SCRAM-SHA-512') {
+    throw notSupported(`sasl_mechanism ${mechanism}`, undefined, 'PLAIN, SCRAM-SHA-256 and SCRAM-SHA-512 are.')
+  }
+  if (username === undefined || password === undefined) {
+    throw new EngineError('22023', `security_protocol ${given.security_protocol} needs sasl_username and sasl_password`)
+  }
+  return { mechanism, username, password }
+}
+
+function pem(value: string): string {
+  if (value.includes('-----BEGIN')) return value
+  try {
+    return readFileSync(value, 'utf8')
+  } catch (cause) {
+    throw new EngineError('22023', `option ssl_ca: cannot read the file ${value}`, {
+      hint: 'Give the PEM text or its path.',
+      cause,
+    })
+  }
+}
+
+interface ConnectionValues {
+  brokers: readonly { host: string; port: number }[]
+  security_protocol: string
+  sasl_mechanism: string
+  sasl_username: string
+  sasl_password: string
+  ssl_ca: string
+}
+
+interface SourceValues {
+  topic: readonly string[]
+  topic_pattern: RegExp
+  start: Start
+  start_offsets: Start
+  on_offset_reset: KafkaSourceOptions['onOffsetReset']
+  isolation_level: string
+  group_id: string
+  fetch_max_bytes: number
+  max_partition_fetch_bytes: number
+  metadata_refresh_ms: number
+}
+
+interface SinkValues {
+  topic: readonly string[]
+  delivery: KafkaSinkOptions['delivery']
+  compression: Codec
+  transaction_timeout_ms: number
+  delivery_timeout_ms: number
+  buffer_memory: number
+  create_topic: string
+  partitions: number
+  replication_factor: number
+  cleanup_policy: string
+  retention_ms: number
+}
