@@ -1,0 +1,242 @@
+import { assert } from '../base/assert.ts'
+import { growInt32, grownCapacity } from '../base/grow.ts'
+import { type Snapshot, snapshotField } from '../base/snapshot.ts'
+import type { Column } from '../batch/column.ts'
+import type { DataType } from '../batch/types.ts'
+import { KeyColumns } from './key-columns.ts'
+
+/**
+ * Keys of rows → dense group ids, by open addressing over typed arrays. Ids of freed groups are given out again, so that arrays
+ * indexed by group stay as long as the most groups there were at one time. Not a hash is stored: a key's few words are hashed again
+ * when the table grows, which is rarer than memory is dear.
+ */
+export class KeyTable {
+  readonly #keys: KeyColumns
+  readonly #stride: number
+  #slots = new Int32Array(64)
+  #words: Int32Array<ArrayBuffer>
+  #high = 0
+  #free = new Int32Array(16)
+  #freeCount = 0
+  #rowWords = new Int32Array(0)
+  #groups = new Int32Array(0)
+  #created = new Int32Array(16)
+  #createdCount = 0
+
+  constructor(types: readonly DataType[]) {
+    this.#keys = new KeyColumns(types)
+    this.#stride = this.#keys.stride
+    this.#words = new Int32Array(16 * this.#stride)
+  }
+
+  /** Groups there are. */
+  get size(): number {
+    return this.#high - this.#freeCount
+  }
+
+  /** One above the largest group id ever in use. */
+  get high(): number {
+    return this.#high
+  }
+
+  /** Groups the last `assign` made, in order of their first row; the array is reused. */
+  get created(): Int32Array {
+    return this.#created.subarray(0, this.#createdCount)
+  }
+
+  /** The group of every row; makes the ones there are not yet. The array is reused by the next call. */
+  assign(columns: readonly Column[], rowCount: number): Int32Array {
+    const groups = this.#prepare(columns, rowCount)
+    const stride = this.#stride
+    const rows = this.#rowWords
+    this.#createdCount = 0
+    for (let i = 0, at = 0; i < rowCount; i++, at += stride) {
+      const slot = findSlot(this.#slots, this.#words, rows, at, stride)
+      const found = this.#slots[slot]
+      groups[i] = found > 0 ? found - 1 : this.#insert(rows, at, slot)
+    }
+    return groups
+  }
+
+  /** The key columns of the given groups. */
+  keys(groups: Int32Array, count: number): Column[] {
+    const stride = this.#stride
+    const words = new Int32Array(count * stride)
+    for (let i = 0; i < count; i++) {
+      const from = groups[i] * stride
+      for (let k = 0; k < stride; k++) words[i * stride + k] = this.#words[from + k]
+    }
+    return this.#keys.decode(words, count)
+  }
+
+  /** The group's key is forgotten; its id may come back as another group. */
+  free(group: number): void {
+    const at = group * this.#stride
+    this.#unlink(group)
+    this.#keys.release(this.#words, at)
+    if (this.#freeCount === this.#free.length) {
+      this.#free = growInt32(this.#free, grownCapacity(this.#freeCount, this.#freeCount + 1))
+    }
+    this.#free[this.#freeCount++] = group
+  }
+
+  /** All groups, ascending by id. */
+  all(): Int32Array {
+    const dead = this.#deadFlags()
+    const groups = new Int32Array(this.size)
+    let count = 0
+    for (let group = 0; group < this.#high; group++) if (!dead || dead[group] === 0) groups[count++] = group
+    return groups
+  }
+
+  /** Groups whose timestamp key `index` is at most `limit`, ascending by it, then by id. NULLs never. */
+  atMost(index: number, limit: number): Int32Array {
+    const { at, dictionary } = this.#timeColumn(index)
+    const ids = dictionary.atMost(limit)
+    if (ids.length === 0) return new Int32Array(0)
+    const rank = new Map(ids.map((id, r): [number, number] => [id, r]))
+    const lists: number[][] = ids.map(() => [])
+    const dead = this.#deadFlags()
+    const stride = this.#stride
+    let count = 0
+    for (let group = 0; group < this.#high; group++) {
+      if (dead && dead[group] !== 0) continue
+      const r = rank.get(this.#words[group * stride + at])
+      if (r === undefined) continue
+      lists[r].push(group)
+      count++
+    }
+    const groups = new Int32Array(count)
+    let to = 0
+    for (const list of lists) for (const group of list) groups[to++] = group
+    return groups
+  }
+
+  /** The smallest value of timestamp key `index`; Infinity when there is none. */
+  smallest(index: number): number {
+    return this.#timeColumn(index).dictionary.smallest()
+  }
+
+  bytes(): number {
+    const { length } = this.#words
+    const scratch = this.#rowWords.length + this.#groups.length + this.#created.length
+    return (this.#slots.length + length + this.#free.length + scratch) * 4 + this.#keys.bytes()
+  }
+
+  snapshot(): Snapshot {
+    return {
+      words: this.#words.slice(0, this.#high * this.#stride),
+      free: this.#free.slice(0, this.#freeCount),
+      keys: this.#keys.snapshot(),
+    }
+  }
+
+  restore(snapshot: Snapshot): void {
+    this.#words = snapshotField.int32(snapshot, 'words').slice()
+    this.#free = snapshotField.int32(snapshot, 'free').slice()
+    assert(this.#words.length % this.#stride === 0, 'snapshot of keys has another width')
+    this.#high = this.#words.length / this.#stride
+    this.#freeCount = this.#free.length
+    this.#keys.restore(snapshotField.nestedArray(snapshot, 'keys'))
+    this.#rehash()
+  }
+
+  #timeColumn(index: number): NonNullable<ReturnType<KeyColumns['timeColumn']>> {
+    const column = this.#keys.timeColumn(index)
+    assert(column !== undefined, `key ${index} is no timestamp`)
+    return column
+  }
+
+  #prepare(columns: readonly Column[], rowCount: number): Int32Array {
+    if (this.#groups.length < rowCount) {
+      this.#groups = new Int32Array(rowCount)
+      this.#rowWords = new Int32Array(rowCount * this.#stride)
+    }
+    this.#keys.encode(columns, rowCount, this.#rowWords)
+    return this.#groups
+  }
+
+  #insert(rows: Int32Array, at: number, slot: number): number {
+    const stride = this.#stride
+    const group = this.#freeCount > 0 ? this.#free[--this.#freeCount] : this.#high++
+    const to = group * stride
+    if (to >= this.#words.length) {
+      this.#words = growInt32(this.#words, stride * grownCapacity(this.#words.length / stride, group + 1))
+    }
+    for (let k = 0; k < stride; k++) this.#words[to + k] = rows[at + k]
+    this.#keys.retain(this.#words, to)
+    if (this.#createdCount === this.#created.length) {
+      this.#created = growInt32(this.#created, this.#createdCount * 2)
+    }
+    this.#created[this.#createdCount++] = group
+    this.#slots[slot] = group + 1
+    if (this.size * 3 > this.#slots.length * 2) this.#rehash()
+    return group
+  }
+
+  /** Takes the group out of the table, moving later entries of the probe sequence up so that no search breaks off early. */
+  #unlink(group: number): void {
+    const slots = this.#slots
+    const stride = this.#stride
+    const mask = slots.length - 1
+    let hole = hashWords(this.#words, group * stride, stride) & mask
+    while (slots[hole] !== group + 1) hole = (hole + 1) & mask
+    let next = hole
+    for (;;) {
+      next = (next + 1) & mask
+      const other = slots[next]
+      if (other === 0) break
+      const home = hashWords(this.#words, (other - 1) * stride, stride)
+      if (((next - home) & mask) >= ((next - hole) & mask)) {
+        slots[hole] = other
+        hole = next
+      }
+    }
+    slots[hole] = 0
+  }
+
+  #rehash(): void {
+    let length = 64
+    while (this.size * 2 > length) length *= 2
+    const slots = new Int32Array(length)
+    const stride = this.#stride
+    for (const group of this.all()) {
+      let slot = hashWords(this.#words, group * stride, stride) & (length - 1)
+      while (slots[slot] !== 0) slot = (slot + 1) & (length - 1)
+      slots[slot] = group + 1
+    }
+    this.#slots = slots
+  }
+
+  #deadFlags(): Uint8Array | undefined {
+    if (this.#freeCount === 0) return undefined
+    const dead = new Uint8Array(this.#high)
+    for (let i = 0; i < this.#freeCount; i++) dead[this.#free[i]] = 1
+    return dead
+  }
+}
+
+/** The slot that holds the key rows[at …), or the empty one where it belongs. */
+function findSlot(slots: Int32Array, words: Int32Array, rows: Int32Array, at: number, stride: number): number {
+  const mask = slots.length - 1
+  let slot = hashWords(rows, at, stride) & mask
+  for (;;) {
+    const entry = slots[slot]
+    if (entry === 0) return slot
+    const from = (entry - 1) * stride
+    let k = 0
+    while (k < stride && words[from + k] === rows[at + k]) k++
+    if (k === stride) return slot
+    slot = (slot + 1) & mask
+  }
+}
+
+function hashWords(words: Int32Array, at: number, stride: number): number {
+  let hash = 0x2545f491
+  for (let k = 0; k < stride; k++) {
+    hash = Math.imul(hash ^ words[at + k], 0x85ebca6b)
+    hash ^= hash >>> 15
+  }
+  hash = Math.imul(hash, 0xc2b2ae35)
+  return hash ^ (hash >>> 16)
+}

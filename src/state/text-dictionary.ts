@@ -1,0 +1,201 @@
+import { growBytes, growInt32, grownCapacity } from '../base/grow.ts'
+import { type Snapshot, snapshotField } from '../base/snapshot.ts'
+import type { Column } from '../batch/column.ts'
+import { expectStorage } from '../batch/column.ts'
+import type { Dictionary } from './dictionary.ts'
+import { IdPool } from './id-pool.ts'
+
+/**
+ * Text values by small ids, counted by who refers to them. Bytes are compared as bytes and kept once in an arena; nothing is
+ * decoded. Space of values nobody refers to any more is recycled.
+ */
+export class TextDictionary implements Dictionary {
+  #ids = new IdPool(1)
+  #slots = new Int32Array(64)
+  #hashes = new Int32Array(16)
+  #starts = new Int32Array(16)
+  #lengths = new Int32Array(16)
+  #arena = new Uint8Array(1024)
+  #arenaUsed = 0
+  #arenaFreed = 0
+
+  encode(column: Column, rowCount: number, to: Int32Array, stride: number, at: number): void {
+    const { starts, ends, bytes, valid } = expectStorage(column, 'utf8')
+    for (let i = 0, t = at; i < rowCount; i++, t += stride) {
+      to[t] = valid && valid[i] === 0 ? 0 : this.#intern(bytes, starts[i], ends[i])
+    }
+  }
+
+  decode(words: Int32Array, count: number, stride: number, at: number): Column {
+    const starts = new Int32Array(count)
+    const ends = new Int32Array(count)
+    let valid: Uint8Array | undefined
+    let total = 0
+    for (let i = 0, t = at; i < count; i++, t += stride) total += this.#lengths[words[t]]
+    const bytes = new Uint8Array(total)
+    const arena = this.#arena
+    let to = 0
+    for (let i = 0, t = at; i < count; i++, t += stride) {
+      const id = words[t]
+      starts[i] = to
+      if (id === 0) {
+        valid ??= new Uint8Array(count).fill(1)
+        valid[i] = 0
+      }
+      const start = this.#starts[id]
+      const end = start + this.#lengths[id]
+      for (let j = start; j < end; j++) bytes[to++] = arena[j]
+      ends[i] = to
+    }
+    return { storage: 'utf8', starts, ends, bytes, valid }
+  }
+
+  retain(id: number): void {
+    this.#ids.retain(id)
+  }
+
+  release(id: number): void {
+    if (id === 0 || !this.#ids.release(id)) return
+    this.#unlink(id)
+    this.#arenaFreed += this.#lengths[id]
+    this.#lengths[id] = 0
+    if (this.#arenaFreed > 4096 && this.#arenaFreed * 2 > this.#arenaUsed) this.#compact()
+  }
+
+  bytes(): number {
+    const { length } = this.#hashes
+    return this.#slots.length * 4 + length * 12 + this.#arena.length + this.#ids.bytes()
+  }
+
+  snapshot(): Snapshot {
+    const high = this.#ids.high
+    return {
+      ids: this.#ids.snapshot(),
+      hashes: this.#hashes.slice(0, high),
+      starts: this.#starts.slice(0, high),
+      lengths: this.#lengths.slice(0, high),
+      arena: this.#arena.slice(0, this.#arenaUsed),
+      freed: this.#arenaFreed,
+    }
+  }
+
+  restore(snapshot: Snapshot): void {
+    this.#ids.restore(snapshotField.nested(snapshot, 'ids'))
+    this.#hashes = snapshotField.int32(snapshot, 'hashes').slice()
+    this.#starts = snapshotField.int32(snapshot, 'starts').slice()
+    this.#lengths = snapshotField.int32(snapshot, 'lengths').slice()
+    this.#arena = snapshotField.bytes(snapshot, 'arena').slice()
+    this.#arenaUsed = this.#arena.length
+    this.#arenaFreed = snapshotField.number(snapshot, 'freed')
+    this.#rehash()
+  }
+
+  #intern(bytes: Uint8Array, start: number, end: number): number {
+    const hash = hashBytes(bytes, start, end)
+    const length = end - start
+    const slots = this.#slots
+    const mask = slots.length - 1
+    let slot = hash & mask
+    for (;;) {
+      const id = slots[slot]
+      if (id === 0) break
+      if (
+        this.#hashes[id] === hash &&
+        this.#lengths[id] === length &&
+        sameBytes(this.#arena, this.#starts[id], bytes, start, length)
+      ) {
+        return id
+      }
+      slot = (slot + 1) & mask
+    }
+    return this.#insert(bytes, start, length, hash, slot)
+  }
+
+  #insert(bytes: Uint8Array, start: number, length: number, hash: number, slot: number): number {
+    const id = this.#ids.take()
+    if (id >= this.#hashes.length) {
+      const capacity = grownCapacity(this.#hashes.length, id + 1)
+      this.#hashes = growInt32(this.#hashes, capacity)
+      this.#starts = growInt32(this.#starts, capacity)
+      this.#lengths = growInt32(this.#lengths, capacity)
+    }
+    if (this.#arenaUsed + length > this.#arena.length) {
+      this.#arena = growBytes(this.#arena, grownCapacity(this.#arena.length, this.#arenaUsed + length))
+    }
+    for (let j = 0; j < length; j++) this.#arena[this.#arenaUsed + j] = bytes[start + j]
+    this.#hashes[id] = hash
+    this.#starts[id] = this.#arenaUsed
+    this.#lengths[id] = length
+    this.#arenaUsed += length
+    this.#slots[slot] = id
+    if (this.#ids.size * 3 > this.#slots.length * 2) this.#rehash()
+    return id
+  }
+
+  /** Takes the id out of the table, moving later entries of the probe sequence up so that no search breaks off early. */
+  #unlink(id: number): void {
+    const slots = this.#slots
+    const mask = slots.length - 1
+    let hole = this.#hashes[id] & mask
+    while (slots[hole] !== id) hole = (hole + 1) & mask
+    let next = hole
+    for (;;) {
+      next = (next + 1) & mask
+      const other = slots[next]
+      if (other === 0) break
+      if (((next - this.#hashes[other]) & mask) >= ((next - hole) & mask)) {
+        slots[hole] = other
+        hole = next
+      }
+    }
+    slots[hole] = 0
+  }
+
+  #rehash(): void {
+    let length = 64
+    while (this.#ids.size * 2 > length) length *= 2
+    const slots = new Int32Array(length)
+    this.#ids.forEach(id => {
+      let slot = this.#hashes[id] & (length - 1)
+      while (slots[slot] !== 0) slot = (slot + 1) & (length - 1)
+      slots[slot] = id
+    })
+    this.#slots = slots
+  }
+
+  #compact(): void {
+    const used = this.#arenaUsed - this.#arenaFreed
+    const arena = new Uint8Array(Math.max(1024, used))
+    let at = 0
+    this.#ids.forEach(id => {
+      const start = this.#starts[id]
+      arena.set(this.#arena.subarray(start, start + this.#lengths[id]), at)
+      this.#starts[id] = at
+      at += this.#lengths[id]
+    })
+    this.#arena = arena
+    this.#arenaUsed = at
+    this.#arenaFreed = 0
+  }
+}
+
+/** Four bytes a step; the length is mixed in so that zero bytes count. */
+export function hashBytes(bytes: Uint8Array, start: number, end: number): number {
+  let hash = (end - start) ^ 0x2545f491
+  let i = start
+  for (; i + 4 <= end; i += 4) {
+    const word = bytes[i] | (bytes[i + 1] << 8) | (bytes[i + 2] << 16) | (bytes[i + 3] << 24)
+    hash = Math.imul(hash ^ word, 0x85ebca6b)
+    hash ^= hash >>> 15
+  }
+  let tail = 0
+  for (; i < end; i++) tail = (tail << 8) | bytes[i]
+  hash = Math.imul(hash ^ tail, 0xc2b2ae35)
+  return hash ^ (hash >>> 16)
+}
+
+/** Whether a[aStart …) and b[bStart …) agree for `length` bytes. */
+export function sameBytes(a: Uint8Array, aStart: number, b: Uint8Array, bStart: number, length: number): boolean {
+  for (let i = 0; i < length; i++) if (a[aStart + i] !== b[bStart + i]) return false
+  return true
+}
