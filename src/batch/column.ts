@@ -52,7 +52,8 @@ const TWO_32 = 4294967296
 /** Beyond this magnitude of the high word the value is not a safe integer. */
 const HIGH_SAFE = 0x1fffff
 
-const decoder = new TextDecoder()
+// Without ignoreBOM a text that begins with U+FEFF would lose it.
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
 const encoder = new TextEncoder()
 
 export function decodeUtf8(bytes: Uint8Array, start: number, end: number): string {
