@@ -1,0 +1,177 @@
+import { EngineError } from '../base/errors.ts'
+import { type DataType, type Schema, typeName } from '../batch/types.ts'
+import type { RecordDecoder, RecordEncoder } from '../connector.ts'
+import { Arena } from './arena.ts'
+import { ByteWriter } from './byte-writer.ts'
+import { CsvReader, delimiterByte } from './csv-reader.ts'
+import { csvRow, type Envelope, jsonRow, RowEncoder, rawRow, writeField } from './encoder.ts'
+import { pathTree } from './json-path.ts'
+import { JsonReader } from './json-reader.ts'
+import { type Metadata, RowDecoder, type ValueReader } from './row-decoder.ts'
+import { Slot } from './slot.ts'
+import { TextReader } from './text-reader.ts'
+import { parseTimeFormat } from './time-format.ts'
+import { WholeReader } from './whole-reader.ts'
+
+/** The formats a topic or file may be in. */
+export type FormatName = 'json' | 'csv' | 'text' | 'bytes'
+
+/** A column to decode, in the order of the scan's output. Only these are looked at: what a query does not need costs nothing. */
+export interface DecodedColumn {
+  readonly name: string
+  readonly type: DataType
+  /** JSON: `$.a.b[0]`. Without one: the top-level key of the column's name; an exact key wins over one in another case. CSV: name of the header field. */
+  readonly path?: string
+  /** See parseTimeFormat. None: ISO 8601, or milliseconds since 1970 as a whole number, or seconds as one with a fraction. */
+  readonly timeFormat?: string
+  /** Filled from the record instead of its value: an INCLUDE column. */
+  readonly metadata?: Metadata
+}
+
+/** How to read; each format knows its own. */
+export interface DecodeOptions {
+  /** CSV: one character or byte between fields; default a comma. */
+  readonly delimiter?: string
+  /** CSV: names of all columns that come from values, as declared, for headers and positions; default those asked for. */
+  readonly declared?: readonly string[]
+  /** CSV: `true`: the first record of each partition names the fields. `auto`: it does if it holds a column's name. Default `auto`. */
+  readonly header?: 'true' | 'false' | 'auto'
+  /** CSV: an unquoted field of this text is NULL; default the empty one. */
+  readonly nullText?: string
+}
+
+/** A decoder for one partition at a time. Throws EngineError for columns the format cannot give. */
+export function createDecoder(
+  format: FormatName,
+  columns: readonly DecodedColumn[],
+  options: DecodeOptions = {},
+): RecordDecoder {
+  const arena = new Arena()
+  const texts = new TextReader(arena)
+  const slots = columns.map((c, i) => new Slot(i, c.name, c.type, parseTimeFormat(c.timeFormat)))
+  const metadata = columns.flatMap((c, i) =>
+    c.metadata === undefined ? [] : [{ slot: slots[i], metadata: c.metadata }],
+  )
+  for (const { slot, metadata: what } of metadata) checkMetadata(slot, what)
+  const values = columns.flatMap((c, i) => (c.metadata === undefined ? [{ ...c, slot: slots[i] }] : []))
+  const reader = (): ValueReader => {
+    switch (format) {
+      case 'json': {
+        const { root, loose } = pathTree(values.map(({ slot, path }) => ({ slot, path })))
+        return new JsonReader(
+          root,
+          loose,
+          values.map(v => v.slot),
+          texts,
+          arena,
+        )
+      }
+      case 'csv':
+        return csvReader(values, options, texts, arena)
+      case 'text':
+      case 'bytes':
+        return new WholeReader(
+          format,
+          values.map(v => v.slot),
+          texts,
+        )
+    }
+  }
+  return new RowDecoder({ slots, metadata, reader: reader(), texts, arena })
+}
+
+function csvReader(
+  values: readonly (DecodedColumn & { readonly slot: Slot })[],
+  options: DecodeOptions,
+  texts: TextReader,
+  arena: Arena,
+): CsvReader {
+  const declared = options.declared ?? values.map(v => v.name)
+  const columns = values.map(({ slot, name, path }) => ({
+    slot,
+    field: path ?? name,
+    position: declared.indexOf(name),
+  }))
+  const { delimiter = ',', header = 'auto', nullText = '' } = options
+  const names = [...declared, ...columns.map(c => c.field)]
+  return new CsvReader(columns, { delimiter, header, nullText, names }, texts, arena)
+}
+
+/** The types an INCLUDE column may have; the first is its own. */
+const METADATA_TYPES: Readonly<Record<Metadata, readonly string[]>> = {
+  key: ['text', 'bytea'],
+  partition: ['integer', 'text', 'varchar'],
+  offset: ['bigint'],
+  timestamp: ['timestamptz', 'timestamp', 'bigint'],
+  headers: ['jsonb', 'map'],
+  topic: ['text', 'varchar'],
+}
+
+function checkMetadata(slot: Slot, metadata: Metadata): void {
+  const types = METADATA_TYPES[metadata]
+  if (metadata === 'key' || types.includes(slot.type.kind)) return
+  const message = `column "${slot.name}" holds the record's ${metadata}, which cannot be ${typeName(slot.type)}`
+  throw new EngineError('42804', message, { hint: `Declare it as ${types.join(' or ')}.` })
+}
+
+/** How to write. */
+export interface EncodeOptions {
+  /** Columns of the record's key. None: records without keys. */
+  readonly key?: readonly number[]
+  /** `raw`: the text of the one key column, the default for one; NULL is empty. `json`: an object, the default for several. */
+  readonly keyFormat?: 'raw' | 'json'
+  /** CSV: a first line with the names; default true. Files only: it is the encoder's `header`. */
+  readonly header?: boolean
+  /** CSV: default a comma. */
+  readonly delimiter?: string
+  readonly envelope?: Envelope
+}
+
+/** An encoder of rows of `schema`. Throws EngineError for options the format cannot do. */
+export function createEncoder(format: FormatName, schema: Schema, options: EncodeOptions = {}): RecordEncoder {
+  const { key = [], envelope = 'append' } = options
+  if (envelope === 'upsert' && key.length === 0) {
+    throw new EngineError('22023', 'an upsert topic needs a key', {
+      hint: "Name its columns, as in key = 'device_id'.",
+    })
+  }
+  if (envelope === 'debezium' && format !== 'json') {
+    throw new EngineError('22023', 'envelope debezium needs format json')
+  }
+  const keyFormat = options.keyFormat ?? (key.length === 1 ? 'raw' : 'json')
+  if (keyFormat === 'raw' && key.length > 1) {
+    throw new EngineError('22023', 'a raw key is one column', { hint: "Use key_format = 'json' for several." })
+  }
+  const keyRow = key.length === 0 ? undefined : keyFormat === 'raw' ? rawRow(schema, key[0]) : jsonRow(schema, key)
+  const base = { key: keyRow, envelope, header: undefined }
+  switch (format) {
+    case 'json':
+      return new RowEncoder({ ...base, value: jsonRow(schema) })
+    case 'csv': {
+      const delimiter = delimiterByte(options.delimiter ?? ',')
+      const header = options.header === false ? undefined : headerLine(schema, delimiter)
+      return new RowEncoder({ ...base, value: csvRow(schema, delimiter), header })
+    }
+    case 'text':
+    case 'bytes': {
+      const columns = schema.fields.flatMap((_, i) => (key.includes(i) ? [] : [i]))
+      if (columns.length !== 1) {
+        const hint = 'Use format json or csv for several.'
+        throw new EngineError('42804', `format ${format} writes one column besides the key`, { hint })
+      }
+      return new RowEncoder({ ...base, value: rawRow(schema, columns[0]) })
+    }
+  }
+}
+
+function headerLine(schema: Schema, delimiter: number): Uint8Array {
+  const out = new ByteWriter()
+  schema.fields.forEach(({ name }, i) => {
+    if (i > 0) out.byte(delimiter)
+    const field = new ByteWriter()
+    field.string(name)
+    writeField(field, delimiter, out)
+  })
+  out.byte(10)
+  return out.bytes.slice(0, out.at)
+}

@@ -1,0 +1,92 @@
+import { EngineError } from '../base/errors.ts'
+import { encodeUtf8 } from '../batch/column.ts'
+import type { Slot } from './slot.ts'
+
+/** The places of a JSON document that columns are taken from, as a tree. */
+export interface PathNode {
+  /** Columns that are the value at this place. */
+  readonly slots: Slot[]
+  readonly keys: KeyChild[]
+  readonly elements: ElementChild[]
+  /** Every column at or below this place. */
+  readonly below: Slot[]
+}
+
+export interface KeyChild {
+  readonly key: Uint8Array
+  readonly node: PathNode
+}
+
+export interface ElementChild {
+  readonly index: number
+  readonly node: PathNode
+}
+
+/** A column by its own name: its key may differ in case, since SQL folds names that are not quoted. An exact key wins. */
+export interface LooseChild {
+  /** In lower case. */
+  readonly key: Uint8Array
+  readonly slot: Slot
+}
+
+/** The tree for columns with paths; a column without one is the top-level key of its name. */
+export function pathTree(columns: readonly { readonly slot: Slot; readonly path: string | undefined }[]): {
+  readonly root: PathNode
+  readonly loose: readonly LooseChild[]
+} {
+  const root = newNode()
+  const loose: LooseChild[] = []
+  for (const { slot, path } of columns) {
+    const steps = path === undefined ? [slot.name] : parsePath(path)
+    let node = root
+    node.below.push(slot)
+    for (const step of steps) {
+      node = typeof step === 'string' ? keyChild(node, step) : elementChild(node, step)
+      node.below.push(slot)
+    }
+    node.slots.push(slot)
+    if (path === undefined) loose.push({ key: encodeUtf8(slot.name.toLowerCase()), slot })
+  }
+  return { root, loose }
+}
+
+function newNode(): PathNode {
+  return { slots: [], keys: [], elements: [], below: [] }
+}
+
+function keyChild(node: PathNode, name: string): PathNode {
+  const key = encodeUtf8(name)
+  const known = node.keys.find(k => Buffer.compare(k.key, key) === 0)
+  if (known) return known.node
+  const child = { key, node: newNode() }
+  node.keys.push(child)
+  return child.node
+}
+
+function elementChild(node: PathNode, index: number): PathNode {
+  const known = node.elements.find(e => e.index === index)
+  if (known) return known.node
+  const child = { index, node: newNode() }
+  node.elements.push(child)
+  return child.node
+}
+
+const STEP = /\.([^.[\]"']+)|\[(\d+)\]|\.?\[?"((?:[^"\\]|\\.)*)"\]?|\['([^']*)'\]/y
+
+/** Steps of `$.a.b[0]`, `$."odd key"`, `$['odd key']`; the `$` may be left out. Throws EngineError 22023. */
+export function parsePath(path: string): (string | number)[] {
+  const text = path.startsWith('$') ? path.slice(1) : /^[[.]/.test(path) ? path : `.${path}`
+  const steps: (string | number)[] = []
+  STEP.lastIndex = 0
+  while (STEP.lastIndex < text.length) {
+    const match = STEP.exec(text)
+    if (match === null) {
+      const hint = "Write a path as '$.device.readings[0]'."
+      throw new EngineError('22023', `invalid JSON path "${path}"`, { hint })
+    }
+    if (match[2] !== undefined) steps.push(Number(match[2]))
+    else if (match[3] !== undefined) steps.push(match[3].replace(/\\(.)/g, '$1'))
+    else steps.push(match[1] ?? match[4])
+  }
+  return steps
+}

@@ -1,0 +1,216 @@
+import { type Batch, createBatch } from '../batch/batch.ts'
+import { encodeUtf8 } from '../batch/column.ts'
+import { canonicalJson } from '../batch/jsonb.ts'
+import type { Int64, Schema } from '../batch/types.ts'
+import type { BadRecord, RecordDecoder, RecordHeader } from '../connector.ts'
+import type { Arena } from './arena.ts'
+import type { Slot } from './slot.ts'
+import type { TextReader } from './text-reader.ts'
+import { textFault } from './utf8.ts'
+
+/** What an INCLUDE column is filled with. */
+export type Metadata = 'key' | 'partition' | 'offset' | 'timestamp' | 'headers' | 'topic'
+
+/** `none`: no row, and nothing wrong (a header, an empty line). */
+export type Verdict = 'row' | 'bad' | 'none'
+
+/** Turns one record's value into a row of the value columns. */
+export interface ValueReader {
+  /** Unless the verdict is `row`, what it has set in the row does not matter. */
+  read(bytes: Uint8Array, start: number, end: number, row: number): Verdict
+  /** The records that follow are of this partition. */
+  partition?(name: string): void
+  /** Why the last record was bad. */
+  readonly reason: string
+}
+
+/** A column that does not come from the record's value. */
+export interface MetadataSlot {
+  readonly slot: Slot
+  readonly metadata: Metadata
+}
+
+const RAW_MAX = 65536
+const CAPACITY_MIN = 256
+const NO_BYTES = new Uint8Array(0)
+
+/**
+ * The RecordDecoder of every format: rows, metadata columns, bad records and who owns the text. Batches share the decoder's memory:
+ * they are good until the next `begin`. A null value gives a row whose value columns are NULL: a deletion, where there is a key.
+ */
+export class RowDecoder implements RecordDecoder {
+  readonly wantsHeaders: boolean
+  readonly #schema: Schema
+  readonly #slots: readonly Slot[]
+  readonly #valueSlots: readonly Slot[]
+  readonly #textSlots: readonly Slot[]
+  readonly #metadata: readonly MetadataSlot[]
+  readonly #reader: ValueReader
+  readonly #texts: TextReader
+  readonly #arena: Arena
+  #rows = 0
+  #capacity = 0
+  #bytes: Uint8Array = NO_BYTES
+  #topic = ''
+  #partition = ''
+  #bad: BadRecord[] = []
+  /** Rows before this one have their text in the arena; so has any with a start below zero. */
+  #settled = 0
+  #finished = false
+
+  constructor(parts: {
+    readonly slots: readonly Slot[]
+    readonly metadata: readonly MetadataSlot[]
+    readonly reader: ValueReader
+    readonly texts: TextReader
+    readonly arena: Arena
+  }) {
+    const { slots, metadata } = parts
+    this.#slots = slots
+    this.#metadata = metadata
+    this.#reader = parts.reader
+    this.#texts = parts.texts
+    this.#arena = parts.arena
+    this.#valueSlots = slots.filter(s => !metadata.some(m => m.slot === s))
+    this.#textSlots = slots.filter(s => s.storage === 'utf8')
+    this.#schema = { fields: slots.map(s => ({ name: s.name, type: s.type })) }
+    this.wantsHeaders = metadata.some(m => m.metadata === 'headers')
+    this.#grow(CAPACITY_MIN)
+  }
+
+  get rowCount(): number {
+    return this.#rows
+  }
+
+  begin(bytes: Uint8Array, topic: string, partition: string): void {
+    if (this.#finished) this.#clear()
+    if (bytes !== this.#bytes && this.#rows > this.#settled) this.#settle()
+    this.#bytes = bytes
+    if (partition !== this.#partition || topic !== this.#topic) this.#reader.partition?.(`${topic}/${partition}`)
+    this.#topic = topic
+    this.#partition = partition
+  }
+
+  record(start: number, end: number, offset: Int64, timestampMs: number, keyStart: number, keyEnd: number): void {
+    const row = this.#rows
+    if (row === this.#capacity) this.#grow(2 * row)
+    if (start < 0) for (const slot of this.#valueSlots) slot.setNull(row)
+    else {
+      const verdict = this.#reader.read(this.#bytes, start, end, row)
+      if (verdict === 'bad') this.#reject(start, end, offset, this.#reader.reason)
+      if (verdict !== 'row') return
+    }
+    if (this.#metadata.length > 0) {
+      const reason = this.#setMetadata(row, offset, timestampMs, keyStart, keyEnd)
+      if (reason !== undefined) {
+        this.#reject(start, end, offset, reason)
+        return
+      }
+    }
+    this.#rows = row + 1
+  }
+
+  headers(headers: readonly RecordHeader[]): void {
+    const row = this.#rows - 1
+    for (const { slot, metadata } of this.#metadata) if (metadata === 'headers') this.#setHeaders(slot, row, headers)
+  }
+
+  finish(): { readonly batch: Batch; readonly bad: readonly BadRecord[] } {
+    // After the first settling everything goes to the arena: a column has one buffer.
+    const settle = this.#settled > 0 || this.#textSlots.some(s => this.#hasArenaText(s))
+    if (settle) this.#settle()
+    const bytes = settle ? this.#arena.bytes : this.#bytes
+    const batch = createBatch(
+      this.#schema,
+      this.#rows,
+      this.#slots.map(s => s.column(bytes)),
+    )
+    const bad = this.#bad
+    this.#finished = true
+    return { batch, bad }
+  }
+
+  #hasArenaText(slot: Slot): boolean {
+    for (let row = this.#settled; row < this.#rows; row++) if (slot.starts[row] < 0) return true
+    return false
+  }
+
+  #clear(): void {
+    for (const slot of this.#slots) slot.clear()
+    this.#rows = this.#settled = this.#arena.end = 0
+    this.#bad = []
+    this.#finished = false
+  }
+
+  /** Brings the text of all rows since the last settling into the arena. */
+  #settle(): void {
+    for (const slot of this.#textSlots) {
+      const { starts, ends, valid } = slot
+      for (let row = this.#settled; row < this.#rows; row++) {
+        if (starts[row] < 0) starts[row] = ~starts[row]
+        else if (valid[row] === 1) {
+          starts[row] = this.#arena.copy(this.#bytes, starts[row], ends[row])
+          ends[row] = this.#arena.end
+        }
+      }
+    }
+    this.#settled = this.#rows
+  }
+
+  #grow(capacity: number): void {
+    this.#capacity = capacity
+    for (const slot of this.#slots) slot.resize(capacity)
+  }
+
+  #reject(start: number, end: number, offset: Int64, reason: string): void {
+    const row = this.#rows
+    for (const slot of this.#slots) if (slot.storage !== 'boxed') slot.valid[row] = 1
+    const raw = start < 0 ? NO_BYTES : this.#bytes.slice(start, Math.min(end, start + RAW_MAX))
+    this.#bad.push({ partition: this.#partition, offset, reason, raw })
+  }
+
+  #setMetadata(row: number, offset: Int64, timestampMs: number, keyStart: number, keyEnd: number): string | undefined {
+    for (const { slot, metadata } of this.#metadata) {
+      if (metadata === 'timestamp') {
+        if (timestampMs < 0) slot.setNull(row)
+        else if (slot.storage === 'int64') slot.setInt64(row, timestampMs * (slot.type.kind === 'bigint' ? 1 : 1000))
+      } else if (metadata === 'offset') slot.setInt64(row, offset)
+      else if (metadata === 'topic') this.#setOwnText(slot, row, this.#topic)
+      else if (metadata === 'headers') slot.setNull(row)
+      else if (metadata === 'partition') {
+        if (slot.storage === 'int32') slot.setInt32(row, Number(this.#partition))
+        else this.#setOwnText(slot, row, this.#partition)
+      } else if (keyStart < 0) slot.setNull(row)
+      else {
+        const fault = slot.type.kind === 'bytea' ? undefined : textFault(this.#bytes, keyStart, keyEnd)
+        if (fault !== undefined) return `key: ${fault}`
+        if (slot.type.kind === 'bytea') slot.setText(row, keyStart, keyEnd)
+        else if (!this.#texts.set(slot, row, this.#bytes, keyStart, keyEnd, false)) return this.#texts.reason
+      }
+    }
+    return undefined
+  }
+
+  #setOwnText(slot: Slot, row: number, text: string): void {
+    const bytes = encodeUtf8(text)
+    const at = this.#arena.copy(bytes, 0, bytes.length)
+    slot.setText(row, ~at, this.#arena.end)
+  }
+
+  /** As map(text, bytea or text) or jsonb (the last of equal keys), by the column's type. */
+  #setHeaders(slot: Slot, row: number, headers: readonly RecordHeader[]): void {
+    if (slot.storage === 'boxed') {
+      const asText = slot.type.kind === 'map' && slot.type.value.kind !== 'bytea'
+      slot.boxed[row] = headers.map(h => [h.key, h.value && (asText ? headerText(h.value) : h.value.slice())])
+    } else {
+      const values = Object.fromEntries(headers.map(h => [h.key, h.value && headerText(h.value)]))
+      this.#setOwnText(slot, row, canonicalJson(JSON.stringify(values)) ?? '{}')
+    }
+  }
+}
+
+/** Bytes that are no text are shown in Postgres' hex form. */
+function headerText(bytes: Uint8Array): string {
+  const fault = textFault(bytes, 0, bytes.length)
+  return fault === undefined ? Buffer.from(bytes).toString() : `\\x${Buffer.from(bytes).toString('hex')}`
+}
