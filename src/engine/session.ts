@@ -14,11 +14,17 @@ export interface Session {
   /** Told of notices and changed settings that clients must hear of (ParameterStatus). */
   onNotice: (notice: Notice) => void
   onSetting: (name: string, value: string) => void
-  /** Splits and parses a script. Throws EngineError 42601 with a position in the whole text. */
+  /**
+   * Splits and parses a script. Throws EngineError 42601 with a position in the whole text, 1-based in UTF-16 units; so do
+   * `prepare` and `execute`.
+   */
   parse(sql: string): Statement[]
   /** Binds one statement. `types[i]` undefined: infer `$i+1`. */
   prepare(statement: Statement, types: readonly (DataType | undefined)[]): Promise<Prepared>
-  /** Runs it. Rows come as the client takes them; closing the iterator early stops the work. */
+  /**
+   * Runs it. Rows come as the client takes them; closing the iterator early stops the work. A batch is good until the next one
+   * is asked for. Other statements may run while the iterator is open and nobody pulls: a suspended portal.
+   */
   execute(prepared: Prepared, parameters: readonly Datum[]): Promise<Result>
   /** Stops the statement that runs now, which ends with 57014. Nothing happens when none runs. */
   cancel(): void

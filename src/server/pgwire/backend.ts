@@ -1,7 +1,7 @@
 import type { EngineError } from '../../base/errors.ts'
+import { oidOf, sizeOf, typmodOf } from '../../batch/oids.ts'
 import type { DataType, Schema } from '../../batch/types.ts'
 import type { ByteWriter } from './bytes.ts'
-import { oidOf, sizeOf, typmodOf } from './types.ts'
 
 /** What the server says: each function appends one whole message. */
 

@@ -1,10 +1,10 @@
 import { unreachable } from '../../base/assert.ts'
 import { notSupported } from '../../base/errors.ts'
 import { type Column, expectStorage, setInt64 } from '../../batch/column.ts'
+import { oidOf } from '../../batch/oids.ts'
 import type { DataType, Datum, Decimal, Int64, Interval } from '../../batch/types.ts'
 import type { ByteWriter } from './bytes.ts'
 import type { CellWriter } from './cells.ts'
-import { oidOf } from './types.ts'
 
 /** The binary format: what Postgres' send functions produce. Times count from 2000-01-01. */
 

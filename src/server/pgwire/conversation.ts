@@ -1,6 +1,7 @@
 import { unreachable } from '../../base/assert.ts'
 import { EngineError, notSupported, toEngineError } from '../../base/errors.ts'
 import type { Logger } from '../../base/log.ts'
+import { oidOf, typeOfOid } from '../../batch/oids.ts'
 import type { Datum } from '../../batch/types.ts'
 import type { Prepared, Session, Statement } from '../../engine/session.ts'
 import {
@@ -18,7 +19,6 @@ import type { Outlet } from './outlet.ts'
 import { decodeParameter } from './parameter-text.ts'
 import { Portal } from './portal.ts'
 import { reportedName } from './settings.ts'
-import { oidOf, typeOfOid } from './types.ts'
 
 /** Prepared statements, or portals, of one client: a driver keeps some hundreds; more is a leak in the client. */
 const NAMES_MAX = 10_000

@@ -1,9 +1,9 @@
 import { EngineError, notSupported } from '../../base/errors.ts'
 import { canonicalInt64 } from '../../batch/column.ts'
+import { elementOidOf, JSON_OID, OID_OID, typeOfOid } from '../../batch/oids.ts'
 import type { DataType, Datum, Decimal } from '../../batch/types.ts'
 import { DAYS_TO_2000, MICROS_TO_2000 } from './binary.ts'
 import { ByteReader, decodeText } from './bytes.ts'
-import { elementOidOf, JSON_OID, OID_OID, typeOfOid } from './types.ts'
 
 /**
  * A parameter in the binary format. `oid` is what the client declared (or was told): `oid` and `json` have forms of their own

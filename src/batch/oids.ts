@@ -1,4 +1,4 @@
-import { unreachable } from '../../base/assert.ts'
+import { unreachable } from '../base/assert.ts'
 import {
   BIGINT,
   BOOLEAN,
@@ -18,7 +18,7 @@ import {
   TIMESTAMPTZ,
   UUID,
   VARCHAR,
-} from '../../batch/types.ts'
+} from './types.ts'
 
 /** Our types under the object identifiers that every Postgres driver has built in (pg_type.dat). */
 
