@@ -5,6 +5,7 @@ import { type DataType, type Datum, type Schema, storageOf } from '../batch/type
 import { CodeWriter, liesInBytes } from './codegen.ts'
 import type { EvalContext, Expr } from './expr.ts'
 import { compileSource, TextWriter } from './kernel.ts'
+import { childrenOf } from './walk.ts'
 
 /** Computes columns over a batch; throws EngineError at the first row that fails. */
 export type Projection = (batch: Batch, context: EvalContext) => Column[]
@@ -250,31 +251,4 @@ function checkColumns(expr: Expr, schema: Schema): void {
     assert(expr.index < length, `column ${expr.index} is one of ${length}`)
   }
   for (const child of childrenOf(expr)) checkColumns(child, schema)
-}
-
-/** The direct parts of an expression, in order of evaluation. */
-export function childrenOf(expr: Expr): readonly Expr[] {
-  switch (expr.kind) {
-    case 'call':
-    case 'and':
-    case 'or':
-    case 'coalesce':
-      return expr.args
-    case 'not':
-    case 'is':
-    case 'in':
-    case 'cast':
-    case 'field':
-      return [expr.arg]
-    case 'case':
-      return [...expr.branches.flatMap(b => [b.when, b.then]), expr.otherwise]
-    case 'array':
-      return expr.elements
-    case 'row':
-      return expr.fields
-    case 'subscript':
-      return [expr.arg, expr.index]
-    default:
-      return []
-  }
 }
