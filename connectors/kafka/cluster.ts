@@ -144,6 +144,11 @@ export class Cluster {
     })
   }
 
+  /** Coordinators may have moved: ask again. */
+  forgetCoordinators(): void {
+    this.#coordinators.clear()
+  }
+
   /** Runs `attempt` again, with growing waits, while it throws retryable errors and `timeoutMs` has not passed. */
   async retrying<T>(timeoutMs: number, attempt: () => Promise<T>): Promise<T> {
     const start = this.clock.monotonicMs()

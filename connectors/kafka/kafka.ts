@@ -1,5 +1,6 @@
 import type { Connector } from '../../src/connector.ts'
 import { kafkaOptions } from './options.ts'
+import { KafkaSink } from './sink.ts'
 import { KafkaSource } from './source.ts'
 
 /** Topics of Apache Kafka 2.8 and newer, in and out; exactly once with 4.0 and newer. */
@@ -9,4 +10,5 @@ export const kafka: Connector = {
   options: kafkaOptions,
   keyed: true,
   source: context => new KafkaSource(context),
+  sink: context => new KafkaSink(context),
 }

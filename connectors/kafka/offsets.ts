@@ -104,8 +104,8 @@ export async function commitOffsets(
   if (code !== Code.none) throw brokerError(code, doing)
 }
 
-/** What a group has noted for one partition, once no transaction that would change it is open. Offset −1: nothing. */
-export async function stableOffset(
+/** What a group has noted for one partition, in transactions that are committed. Offset −1: nothing. */
+export async function notedOffset(
   cluster: Cluster,
   group: string,
   topic: string,
@@ -127,7 +127,7 @@ export async function stableOffset(
           .compactArray([partition], p => w.int32(p))
           .tags(),
       )
-      w.bool(true).tags()
+      w.bool(false).tags()
     },
     reader => {
       reader.int32()

@@ -1,5 +1,6 @@
 import { EngineError } from '../../src/base/errors.ts'
 import type { Polled, Position, RecordDecoder, Source, SourceContext } from '../../src/connector.ts'
+import { Bell } from './bell.ts'
 import { BrokerFetcher } from './broker-fetcher.ts'
 import { backoffMs, Cluster } from './cluster.ts'
 import { Arena } from './compression.ts'
@@ -37,7 +38,7 @@ export class KafkaSource implements Source {
   #refreshAtMs = Number.POSITIVE_INFINITY
   #refreshFailures = 0
   /** Ends the wait of the poll under way. */
-  #wake = (): void => {}
+  readonly #bell: Bell
   /** What polls throw from now on: the engine opens a new source from its checkpoint. */
   #failure: EngineError | undefined
   #closed = false
@@ -46,6 +47,7 @@ export class KafkaSource implements Source {
     this.#context = context
     this.#decoder = context.decoder
     this.#options = kafkaSourceOptions(context.options, context.job)
+    this.#bell = new Bell(context.clock)
     this.#cluster = new Cluster(this.#options.cluster, context.clock, context.log)
   }
 
@@ -74,7 +76,7 @@ export class KafkaSource implements Source {
       this.#askIdleBrokers(now)
       const left = start + POLL_WAIT_MS - now
       if (left <= 0 || signal.aborted || this.#closed) return { kind: 'idle' }
-      await this.#wait(Math.min(left, this.#nextRetryMs(now)), signal)
+      await this.#bell.wait(Math.min(left, this.#nextRetryMs(now)), signal)
     }
   }
 
@@ -104,7 +106,7 @@ export class KafkaSource implements Source {
     this.#closed = true
     for (const fetcher of this.#fetchers.values()) fetcher.close()
     this.#cluster.close()
-    this.#wake()
+    this.#bell.ring()
   }
 
   #add(topic: string, partition: number, leader: number, next: number, end: number): void {
@@ -181,7 +183,7 @@ export class KafkaSource implements Source {
         state.busy = false
         if (error.retryable) this.#delay(state)
         else this.#failure = error
-        this.#wake()
+        this.#bell.ring()
       })
       return
     }
@@ -219,7 +221,7 @@ export class KafkaSource implements Source {
     state.fetchNext = state.next
     state.busy = false
     this.#context.log.warn({ partition: key, goesOnAt: state.next }, lost)
-    this.#wake()
+    this.#bell.ring()
   }
 
   #askIdleBrokers(nowMs: number): void {
@@ -248,7 +250,7 @@ export class KafkaSource implements Source {
         if (!failure.retryable) this.#failure = failure
         this.#refreshAtMs = 0
       }
-      this.#wake()
+      this.#bell.ring()
     })
     this.#fetchers.set(id, fetcher)
     return fetcher
@@ -274,7 +276,7 @@ export class KafkaSource implements Source {
       () => {
         this.#refreshing = false
         this.#refreshFailures = 0
-        this.#wake()
+        this.#bell.ring()
       },
       (error: unknown) => {
         this.#refreshing = false
@@ -282,7 +284,7 @@ export class KafkaSource implements Source {
         if (!this.#closed)
           this.#context.log.warn({ error: message }, 'cannot ask Kafka where the partitions are; trying again')
         this.#refreshAtMs = this.#context.clock.monotonicMs() + backoffMs(this.#refreshFailures++)
-        this.#wake()
+        this.#bell.ring()
       },
     )
   }
@@ -304,14 +306,5 @@ export class KafkaSource implements Source {
       const start = starts.get(key) ?? 0
       this.#add(ref.topic, ref.partition, ref.leader, start, start)
     }
-  }
-
-  async #wait(ms: number, signal: AbortSignal): Promise<void> {
-    const nap = new AbortController()
-    this.#wake = () => nap.abort()
-    signal.addEventListener('abort', this.#wake, { once: true })
-    await this.#context.clock.sleep(ms, nap.signal)
-    signal.removeEventListener('abort', this.#wake)
-    this.#wake = () => {}
   }
 }
