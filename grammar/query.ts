@@ -15,6 +15,8 @@ export interface Query {
   readonly locking: readonly Locking[]
   /** EMIT CHANGES: changes as they happen. EMIT FINAL and EMIT ON WINDOW CLOSE: each window once. */
   readonly emit?: 'changes' | 'final'
+  /** ksqlDB's PARTITION BY: the key of the stream made from the query. */
+  readonly partitionBy?: readonly Expr[]
   readonly at: number
 }
 

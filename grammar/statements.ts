@@ -124,8 +124,6 @@ export interface CreateAs extends Create {
   readonly columns: readonly string[]
   readonly options: readonly Option[]
   readonly query: Query
-  /** ksqlDB's PARTITION BY. */
-  readonly partitionBy: readonly Expr[]
   /** False for WITH NO DATA. */
   readonly withData: boolean
 }
