@@ -92,7 +92,7 @@ describe('the catalog', () => {
     expect(parameterTypes).toEqual([BIGINT, { kind: 'smallint' }])
     expect(schema?.fields.map(f => f.name)).toEqual(['attname', 'attnum', 'format_type'])
     const oid = (await catalog.query("select 'sensors'::regclass::oid")).rows[0][0]
-    expect((await catalog.query(sql, { parameters: [String(oid), '1'] })).rows).toEqual([
+    expect((await catalog.query(sql, { parameters: [oid, 1], parameterTypes })).rows).toEqual([
       ['ts', 2, 'timestamp with time zone'],
       ['value', 3, 'double precision'],
     ])

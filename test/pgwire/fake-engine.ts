@@ -1,6 +1,8 @@
 import { EngineError } from '../../src/base/errors.ts'
 import { type Batch, batchOfRows } from '../../src/batch/batch.ts'
 import type { DataType, Datum, Schema } from '../../src/batch/types.ts'
+import type { PgCatalog } from '../../src/engine/pg-catalog/catalog.ts'
+import { isCatalogQuery } from '../../src/engine/pg-catalog/question.ts'
 import type { Notice, Prepared, Result, Session, SessionFactory, Statement } from '../../src/engine/session.ts'
 
 /** One statement that the fake knows by its text. */
@@ -34,8 +36,11 @@ export function rowResult(
 export class FakeEngine implements SessionFactory {
   readonly statements: Map<string, FakeStatement>
   readonly sessions = new Set<FakeSession>()
+  /** Answers catalog queries where a test wants them answered. */
+  readonly catalog: PgCatalog | undefined
 
-  constructor(statements: Readonly<Record<string, FakeStatement>>) {
+  constructor(statements: Readonly<Record<string, FakeStatement>>, catalog?: PgCatalog) {
+    this.catalog = catalog
     this.statements = new Map(Object.entries(statements))
   }
 
@@ -45,6 +50,8 @@ export class FakeEngine implements SessionFactory {
     return session
   }
 }
+
+const COMMANDS = /^(begin|commit|rollback|set)\b/i
 
 export class FakeSession implements Session {
   readonly settings: Map<string, string>
@@ -73,10 +80,13 @@ export class FakeSession implements Session {
     return statements
   }
 
-  async prepare(statement: Statement): Promise<Prepared> {
+  async prepare(statement: Statement, types: readonly (DataType | undefined)[] = []): Promise<Prepared> {
     const known = this.#engine.statements.get(statement.sql)
     if (!known) {
-      if (/^(begin|commit|rollback)$/i.test(statement.sql)) return { statement, parameterTypes: [], schema: undefined }
+      const { catalog } = this.#engine
+      if (catalog && isCatalogQuery(statement.sql))
+        return { statement, ...(await catalog.describe(statement.sql, { declaredTypes: types })) }
+      if (COMMANDS.test(statement.sql)) return { statement, parameterTypes: [], schema: undefined }
       throw new EngineError('42P01', `relation "${statement.sql}" does not exist`, {
         position: statement.offset + 1,
         hint: 'The fake knows other statements.',
@@ -90,8 +100,15 @@ export class FakeSession implements Session {
     const { sql } = prepared.statement
     const known = this.#engine.statements.get(sql)
     if (known) return known.run(parameters, this)
-    this.transaction = /^begin$/i.test(sql) ? 'T' : 'I'
-    return { kind: 'command', tag: sql.toUpperCase() }
+    const { catalog } = this.#engine
+    if (catalog && isCatalogQuery(sql)) {
+      const { parameterTypes } = prepared
+      const { schema, rows } = await catalog.query(sql, { parameters, parameterTypes })
+      return rowResult(schema, rows)
+    }
+    const tag = sql.split(' ')[0].toUpperCase()
+    if (tag !== 'SET') this.transaction = tag === 'BEGIN' ? 'T' : 'I'
+    return { kind: 'command', tag }
   }
 
   /** Waits for a cancel, and fails as a cancelled statement does. */

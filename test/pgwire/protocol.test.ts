@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { systemClock } from '../../src/base/clock.ts'
 import { silentLogger } from '../../src/base/log.ts'
 import { INTEGER, TEXT } from '../../src/batch/types.ts'
 import type { Result } from '../../src/engine/session.ts'
@@ -77,6 +78,7 @@ function open(engine = new FakeEngine(statements)) {
   const host: ConnectionHost = {
     sessions: engine,
     log: silentLogger,
+    clock: systemClock,
     messageBytesMax: 10_000,
     outputBytesMax: 1000,
     admit: () => 77,

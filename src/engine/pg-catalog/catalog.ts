@@ -4,10 +4,10 @@ import { assert } from '../../base/assert.ts'
 import type { Clock } from '../../base/clock.ts'
 import { EngineError } from '../../base/errors.ts'
 import type { Logger } from '../../base/log.ts'
-import { typeOfOid } from '../../batch/oids.ts'
+import { oidOf, typeOfOid } from '../../batch/oids.ts'
 import { type DataType, type Datum, type Schema, TEXT } from '../../batch/types.ts'
+import { formatDatum, parseDatum } from '../../expr/text.ts'
 import { adaptToCatalog } from './adapt.ts'
-import { datumOfText } from './datum.ts'
 import type { CatalogAnswer, CatalogRequest, Numbered, ResultColumn } from './messages.ts'
 import { type CatalogObject, ddlOf, type ObjectDdl, quote } from './objects.ts'
 
@@ -15,18 +15,25 @@ import { type CatalogObject, ddlOf, type ObjectDdl, quote } from './objects.ts'
 export interface PgCatalog {
   /** What the queries shall see from now on. Cheap: carried out before the next query, for what has changed. */
   sync(objects: readonly CatalogObject[]): void
-  /** Runs a catalog query. Parameters as text, NULL as null; `parameterOids[i]` 0: inferred. */
-  query(sql: string, options?: CatalogQueryOptions): Promise<CatalogRows>
-  describe(sql: string, searchPath?: string): Promise<CatalogDescription>
+  /** Parameters' and result's types. */
+  describe(sql: string, options?: CatalogQueryOptions): Promise<CatalogDescription>
+  /** Runs a catalog query. */
+  query(sql: string, options?: CatalogQueryOptions & CatalogParameters): Promise<CatalogRows>
   /** Ends the process behind it, if it runs. Idempotent. */
   close(): Promise<void>
 }
 
 export interface CatalogQueryOptions {
-  readonly parameters?: readonly (string | null)[]
-  readonly parameterOids?: readonly number[]
-  /** Schemas that unqualified names are looked for in. */
+  /** Of the parameters that the client declared; undefined: inferred. */
+  readonly declaredTypes?: readonly (DataType | undefined)[]
+  /** Schemas that unqualified names are looked for in, as in the setting search_path. */
   readonly searchPath?: string
+}
+
+export interface CatalogParameters {
+  readonly parameters?: readonly Datum[]
+  /** What `describe` said. */
+  readonly parameterTypes?: readonly DataType[]
 }
 
 export interface CatalogRows {
@@ -52,6 +59,8 @@ export interface PgCatalogOptions {
 const IDLE_MS = 5 * 60_000
 const CACHE_FILE = 'pglite-0.5.16.tar.gz'
 const SEARCH_PATH = 'public'
+/** The zone of the process behind it. */
+const UTC = { timeZone: 'UTC' }
 
 export function createPgCatalog(options: PgCatalogOptions): PgCatalog {
   return new PgliteCatalog(options)
@@ -72,21 +81,29 @@ class PgliteCatalog implements PgCatalog {
     this.#objects = objects
   }
 
-  async query(sql: string, options: CatalogQueryOptions = {}): Promise<CatalogRows> {
-    const { parameters = [], parameterOids = [], searchPath = SEARCH_PATH } = options
-    const oids = parameters.map((_, i) => parameterOids[i] ?? 0)
-    const request = { sql: adaptToCatalog(sql), searchPath, parameters, parameterOids: oids }
-    const answer = await this.#ask({ kind: 'query', ...request })
-    assert(answer.kind === 'rows', 'a query is answered by rows')
-    const schema = schemaOf(answer.columns)
-    return { schema, rows: answer.rows.map(row => row.map((text, c) => datumOfText(text, schema.fields[c].type))) }
-  }
-
-  async describe(sql: string, searchPath = SEARCH_PATH): Promise<CatalogDescription> {
-    const answer = await this.#ask({ kind: 'describe', sql: adaptToCatalog(sql), searchPath })
+  async describe(sql: string, options: CatalogQueryOptions = {}): Promise<CatalogDescription> {
+    const { declaredTypes = [], searchPath = SEARCH_PATH } = options
+    const parameterOids = declaredTypes.map(declaredOid)
+    const answer = await this.#ask({ kind: 'describe', sql: adaptToCatalog(sql), searchPath, parameterOids })
     assert(answer.kind === 'described', 'describe is answered by a description')
     const schema = answer.columns.length === 0 ? undefined : schemaOf(answer.columns)
     return { parameterTypes: answer.parameterOids.map(typeOf), schema }
+  }
+
+  async query(sql: string, options: CatalogQueryOptions & CatalogParameters = {}): Promise<CatalogRows> {
+    const { parameters = [], parameterTypes = [], declaredTypes = [], searchPath = SEARCH_PATH } = options
+    const answer = await this.#ask({
+      kind: 'query',
+      sql: adaptToCatalog(sql),
+      searchPath,
+      parameters: parameters.map((v, i) => (v === null ? null : formatDatum(v, parameterTypes[i], UTC))),
+      parameterOids: parameters.map((_, i) => declaredOid(declaredTypes[i])),
+    })
+    assert(answer.kind === 'rows', 'a query is answered by rows')
+    const schema = schemaOf(answer.columns)
+    const datum = (text: string | null, c: number): Datum =>
+      text === null ? null : parseDatum(text, schema.fields[c].type, UTC)
+    return { schema, rows: answer.rows.map(row => row.map(datum)) }
   }
 
   async close(): Promise<void> {
@@ -240,8 +257,12 @@ function schemaOf(columns: readonly ResultColumn[]): Schema {
   return { fields: columns.map(c => ({ name: c.name, type: typeOf(c.oid) })) }
 }
 
+/** 0: Postgres infers. */
+function declaredOid(type: DataType | undefined): number {
+  return type ? oidOf(type) : 0
+}
+
 /** Types that only a catalog has (regproc, aclitem, pg_node_tree …) are shown as text. */
 function typeOf(oid: number): DataType {
-  const type = typeOfOid(oid) ?? TEXT
-  return type.kind === 'array' ? TEXT : type
+  return typeOfOid(oid) ?? TEXT
 }

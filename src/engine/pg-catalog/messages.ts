@@ -11,7 +11,12 @@ export type CatalogRequest =
       readonly parameters: readonly (string | null)[]
       readonly parameterOids: readonly number[]
     }
-  | { readonly kind: 'describe'; readonly sql: string; readonly searchPath: string }
+  | {
+      readonly kind: 'describe'
+      readonly sql: string
+      readonly searchPath: string
+      readonly parameterOids: readonly number[]
+    }
 
 export interface ResultColumn {
   readonly name: string

@@ -38,7 +38,9 @@ async function answer(request: CatalogRequest): Promise<CatalogAnswer> {
       return query(database, request)
     case 'describe': {
       await useSearchPath(database, request.searchPath)
-      const { queryParams, resultFields } = await database.describeQuery(request.sql)
+      const { queryParams, resultFields } = await database.describeQuery(request.sql, {
+        paramTypes: [...request.parameterOids],
+      })
       return {
         kind: 'described',
         parameterOids: queryParams.map(p => p.dataTypeID),

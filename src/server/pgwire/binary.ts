@@ -3,17 +3,19 @@ import { notSupported } from '../../base/errors.ts'
 import { type Column, expectStorage, setInt64 } from '../../batch/column.ts'
 import { oidOf } from '../../batch/oids.ts'
 import type { DataType, Datum, Decimal, Int64, Interval } from '../../batch/types.ts'
+import { DATE_INFINITY, DATE_MINUS_INFINITY, isInfinite } from '../../expr/datetime.ts'
 import type { ByteWriter } from './bytes.ts'
 import type { CellWriter } from './cells.ts'
+import { mapJson } from './text.ts'
 
 /** The binary format: what Postgres' send functions produce. Times count from 2000-01-01. */
 
 export const DAYS_TO_2000 = 10_957
 export const MICROS_TO_2000 = DAYS_TO_2000 * 86_400_000_000
 const MICROS_TO_2000_BIG = BigInt(MICROS_TO_2000)
-const INT64_MAX = 2n ** 63n - 1n
-const INT64_MIN = -(2n ** 63n)
 const JSONB_VERSION = 1
+/** Instants inside a map are printed for no session in particular. */
+const UTC = { timeZone: 'UTC' }
 /** Halves of MICROS_TO_2000, for 64-bit subtraction without bigints. */
 const MICROS_TO_2000_LOW = MICROS_TO_2000 % 2 ** 32
 const MICROS_TO_2000_HIGH = Math.floor(MICROS_TO_2000 / 2 ** 32)
@@ -86,7 +88,7 @@ export function binaryCells(column: Column, type: DataType): CellWriter {
 
 /** The last and the first day stand for ±infinity in both countings. */
 function daysSince2000(days: number): number {
-  return days === 2_147_483_647 || days === -2_147_483_648 ? days : days - DAYS_TO_2000
+  return days === DATE_INFINITY || days === DATE_MINUS_INFINITY ? days : days - DAYS_TO_2000
 }
 
 function timestamps(words: Int32Array): CellWriter {
@@ -189,15 +191,16 @@ function writeBinary(out: ByteWriter, value: Datum, type: DataType): void {
       )
       break
     case 'map':
-      throw notSupported('a map in the binary format', undefined, 'Ask for the text format, or cast the map to jsonb.')
+      out.int8(JSONB_VERSION)
+      out.text(mapJson(value, type, UTC))
+      break
     default:
       unreachable(type)
   }
 }
 
 function writeTimestamp(out: ByteWriter, micros: Int64): void {
-  const exact = BigInt(micros)
-  out.bigint64(exact === INT64_MAX || exact === INT64_MIN ? exact : exact - MICROS_TO_2000_BIG)
+  out.bigint64(isInfinite(micros) ? BigInt(micros) : BigInt(micros) - MICROS_TO_2000_BIG)
 }
 
 function writeElement(out: ByteWriter, value: Datum, type: DataType): void {

@@ -1,4 +1,4 @@
-import { randomBytes } from '../../base/clock.ts'
+import { type Clock, randomBytes } from '../../base/clock.ts'
 import { EngineError, toEngineError } from '../../base/errors.ts'
 import type { Logger } from '../../base/log.ts'
 import type { Session, SessionFactory } from '../../engine/session.ts'
@@ -26,6 +26,7 @@ const INPUT_BYTES_MAX = 1024 * 1024
 export interface ConnectionHost {
   readonly sessions: SessionFactory
   readonly log: Logger
+  readonly clock: Clock
   readonly messageBytesMax: number
   readonly outputBytesMax: number
   /** Takes one of the places for clients, or throws 53300. Gives the process id that cancel requests will name. */
@@ -152,7 +153,12 @@ export class Connection {
       const processId = this.#host.admit(this)
       const session = await this.#host.sessions.connect(request)
       this.#session = session
-      this.#conversation = new Conversation(session, this.#outlet, this.#host.log)
+      this.#conversation = new Conversation({
+        session,
+        outlet: this.#outlet,
+        log: this.#host.log,
+        clock: this.#host.clock,
+      })
       const minor = Math.min(message.minor, MINOR_MAX)
       this.#secret = randomBytes(minor >= 2 ? SECRET_BYTES_3_2 : SECRET_BYTES)
       const { out } = this.#outlet

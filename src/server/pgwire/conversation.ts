@@ -1,9 +1,11 @@
 import { unreachable } from '../../base/assert.ts'
+import type { Clock } from '../../base/clock.ts'
 import { EngineError, notSupported, toEngineError } from '../../base/errors.ts'
 import type { Logger } from '../../base/log.ts'
 import { oidOf, typeOfOid } from '../../batch/oids.ts'
-import type { Datum } from '../../batch/types.ts'
+import type { DataType, Datum } from '../../batch/types.ts'
 import type { Prepared, Session, Statement } from '../../engine/session.ts'
+import type { TextSettings } from '../../expr/datetime.ts'
 import {
   formatAt,
   type Severity,
@@ -16,8 +18,8 @@ import {
 } from './backend.ts'
 import type { FrontendMessage } from './frontend.ts'
 import type { Outlet } from './outlet.ts'
-import { decodeParameter } from './parameter-text.ts'
-import { Portal } from './portal.ts'
+import { decodeParameter } from './parameter.ts'
+import { Portal, timeZoneOf } from './portal.ts'
 import { reportedName } from './settings.ts'
 
 /** Prepared statements, or portals, of one client: a driver keeps some hundreds; more is a leak in the client. */
@@ -39,14 +41,17 @@ export class Conversation {
   readonly #session: Session
   readonly #outlet: Outlet
   readonly #log: Logger
+  readonly #clock: Clock
   readonly #statements = new Map<string, NamedStatement>()
   readonly #portals = new Map<string, Portal>()
   #skipping = false
   /** The text that positions of errors refer to. */
   #sql = ''
 
-  constructor(session: Session, outlet: Outlet, log: Logger) {
+  constructor(options: { session: Session; outlet: Outlet; log: Logger; clock: Clock }) {
+    const { session, outlet, log, clock } = options
     this.#session = session
+    this.#clock = clock
     this.#outlet = outlet
     this.#log = log
     session.onNotice = notice => {
@@ -158,7 +163,8 @@ export class Conversation {
       throw new EngineError('42P03', `portal "${message.portal}" already exists`)
     if (this.#portals.size >= NAMES_MAX) throw tooMany('portals')
     await this.#closePortal(message.portal)
-    const parameters = readParameters(message, statement)
+    const settings = { timeZone: timeZoneOf(this.#session), nowMicros: Math.floor(this.#clock.nowMs() * 1000) }
+    const parameters = readParameters(message, statement, settings)
     const columnCount = statement.prepared?.schema?.fields.length ?? 0
     checkFormats(message.resultFormats, columnCount, 'result formats', 'columns')
     const portal = new Portal(this.#session, statement.prepared, parameters, message.resultFormats, statement.sql)
@@ -262,7 +268,7 @@ function tooMany(what: string): EngineError {
   return new EngineError('53400', `more than ${NAMES_MAX} ${what}`, { hint: 'Close those that are no longer used.' })
 }
 
-function declaredType(oid: number) {
+function declaredType(oid: number): DataType | undefined {
   // 0 and 705 (unknown): the engine infers.
   if (oid === 0 || oid === 705) return undefined
   const type = typeOfOid(oid)
@@ -272,7 +278,11 @@ function declaredType(oid: number) {
   })
 }
 
-function readParameters(message: Extract<FrontendMessage, { kind: 'bind' }>, statement: NamedStatement): Datum[] {
+function readParameters(
+  message: Extract<FrontendMessage, { kind: 'bind' }>,
+  statement: NamedStatement,
+  settings: TextSettings,
+): Datum[] {
   const { parameters, parameterFormats } = message
   const expected = statement.parameterOids.length
   if (parameters.length !== expected) {
@@ -286,7 +296,8 @@ function readParameters(message: Extract<FrontendMessage, { kind: 'bind' }>, sta
   return parameters.map((bytes, i) => {
     if (bytes === null) return null
     const type = statement.prepared?.parameterTypes[i] ?? unreachable(bytes as never) // as many as there are OIDs
-    return decodeParameter(bytes, formatAt(parameterFormats, i), type, statement.parameterOids[i], i)
+    const oid = statement.parameterOids[i]
+    return decodeParameter(bytes, formatAt(parameterFormats, i), type, { oid, settings })
   })
 }
 

@@ -1,8 +1,9 @@
 import type { Schema } from '../../batch/types.ts'
+import type { TextSettings } from '../../expr/datetime.ts'
 import { ByteWriter } from './bytes.ts'
 import { validityOf } from './cells.ts'
 import type { BindRows } from './row-stream.ts'
-import { textCells, type ZoneOffset } from './text.ts'
+import { textCells } from './text.ts'
 
 /** COPY … TO STDOUT: a CopyData message a row, in Postgres' text or CSV format with the default delimiters. */
 
@@ -17,11 +18,11 @@ const QUOTE = 34
 const CONTROL_LETTERS = new TextEncoder().encode('btnvfr')
 
 /** The rows of a COPY. */
-export function copyRows(schema: Schema, format: CopyFormat, zone: ZoneOffset): BindRows {
+export function copyRows(schema: Schema, format: CopyFormat, settings: TextSettings): BindRows {
   const scratch = new ByteWriter(256)
   const separator = format === 'csv' ? 44 : 9
   return batch => {
-    const cells = batch.columns.map((column, c) => textCells(column, schema.fields[c].type, zone))
+    const cells = batch.columns.map((column, c) => textCells(column, schema.fields[c].type, settings))
     const valids = batch.columns.map(column => validityOf(column, batch.rowCount))
     return (out, start, end, bytesMax) => {
       let row = start

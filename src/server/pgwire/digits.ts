@@ -1,3 +1,5 @@
+import { dateOfDays, MICROS_PER_DAY } from '../../expr/civil.ts'
+import { formatFloat } from '../../expr/number-text.ts'
 import type { ByteWriter } from './bytes.ts'
 
 /** Numbers and times as ASCII, written straight into bytes. The callers have reserved room. */
@@ -56,7 +58,7 @@ export function writeDouble(out: ByteWriter, value: number): void {
     if (scaled < 0) out.bytes[out.at++] = MINUS
     writeInteger(out, whole)
     writeFraction(out, magnitude - whole * 1e4, 4)
-  } else out.text(doubleText(value))
+  } else out.text(formatFloat(value, 'double'))
 }
 
 /** A point and `width` digits without their trailing zeros; nothing for zero. */
@@ -72,48 +74,11 @@ function writeFraction(out: ByteWriter, fraction: number, width: number): void {
   out.at = putDigits(out.bytes, out.at, rest, digits)
 }
 
-/** Postgres writes exponents from 10¹⁵ up and below 10⁻⁴, with two digits at least. */
-export function doubleText(value: number): string {
-  if (Number.isNaN(value)) return 'NaN'
-  if (value === Infinity) return 'Infinity'
-  if (value === -Infinity) return '-Infinity'
-  if (value === 0) return Object.is(value, -0) ? '-0' : '0'
-  const magnitude = Math.abs(value)
-  if (magnitude < 1e15 && magnitude >= 1e-4) return String(value)
-  return withExponent(value.toExponential())
-}
-
-/** Single precision: the fewest digits that round to the same float; exponents from 10⁶ up. */
-export function realText(value: number): string {
-  if (!Number.isFinite(value) || value === 0) return doubleText(value)
-  let digits = 6
-  while (digits < 9 && Math.fround(Number(value.toPrecision(digits))) !== Math.fround(value)) digits++
-  const shortest = Number(value.toPrecision(digits))
-  const magnitude = Math.abs(shortest)
-  return magnitude < 1e6 && magnitude >= 1e-4 ? String(shortest) : withExponent(shortest.toExponential())
-}
-
-function withExponent(text: string): string {
-  return text.replace(/e([+-])(\d)$/, 'e$10$2')
-}
-
-const MICROS_PER_DAY = 86_400_000_000
 const YEAR_4 = 10_000
 
-/** Days since 1970 as YYYY-MM-DD; writes ` BC` itself for years before 1. At most 20 bytes. Returns whether it is BC. */
+/** Days since 1970 as YYYY-MM-DD. At most 20 bytes. Returns whether the year is BC, which is written after the time. */
 function writeCivil(out: ByteWriter, days: number): boolean {
-  // Howard Hinnant, chrono-compatible low-level date algorithms: eras of 400 years starting in March.
-  const shifted = days + 719_468
-  const era = Math.floor(shifted / 146_097)
-  const dayOfEra = shifted - era * 146_097
-  const yearOfEra = Math.floor(
-    (dayOfEra - Math.floor(dayOfEra / 1460) + Math.floor(dayOfEra / 36_524) - Math.floor(dayOfEra / 146_096)) / 365,
-  )
-  const dayOfYear = dayOfEra - (365 * yearOfEra + Math.floor(yearOfEra / 4) - Math.floor(yearOfEra / 100))
-  const monthFromMarch = Math.floor((5 * dayOfYear + 2) / 153)
-  const day = dayOfYear - Math.floor((153 * monthFromMarch + 2) / 5) + 1
-  const month = monthFromMarch < 10 ? monthFromMarch + 3 : monthFromMarch - 9
-  const astronomical = yearOfEra + era * 400 + (month <= 2 ? 1 : 0)
+  const { year: astronomical, month, day } = dateOfDays(days)
   const year = astronomical > 0 ? astronomical : 1 - astronomical
   const { bytes } = out
   let at = out.at

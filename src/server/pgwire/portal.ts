@@ -1,14 +1,14 @@
 import type { Batch } from '../../batch/batch.ts'
 import type { Datum, Schema } from '../../batch/types.ts'
 import type { Prepared, Result, Session } from '../../engine/session.ts'
+import type { TextSettings } from '../../expr/datetime.ts'
 import { formatAt, writeCommandComplete, writeCopyOut, writePlain, writeRowDescription } from './backend.ts'
 import { binaryCells } from './binary.ts'
 import { validityOf, writeDataRows } from './cells.ts'
 import { copyRows, writeCopyHeader } from './copy.ts'
 import type { Outlet } from './outlet.ts'
 import { type BindRows, RowStream } from './row-stream.ts'
-import { textCells, type ZoneOffset } from './text.ts'
-import { zoneOffset } from './zone.ts'
+import { textCells } from './text.ts'
 
 /** A statement bound to its parameters, and how far its rows have been taken. Runs at the first `run`. */
 export class Portal {
@@ -56,11 +56,11 @@ export class Portal {
 
   async #begin(outlet: Outlet, result: Result, options: { rowsMax: number; describe: boolean }): Promise<void> {
     if (result.kind === 'command') return writeCommandComplete(outlet.out, result.tag)
-    const zone = zoneOffset(this.#session.settings.get('timezone') ?? 'UTC')
+    const settings = { timeZone: timeZoneOf(this.#session) }
     if (result.kind === 'copy') {
       writeCopyOut(outlet.out, result.schema.fields.length)
       if (result.header) writeCopyHeader(outlet.out, result.schema, result.format)
-      const rows = new RowStream(result.batches, copyRows(result.schema, result.format, zone))
+      const rows = new RowStream(result.batches, copyRows(result.schema, result.format, settings))
       this.#running = { tag: 'COPY', rows }
       const { count } = await rows.send(outlet, 0)
       this.#running = undefined
@@ -70,7 +70,7 @@ export class Portal {
     if (options.describe) writeRowDescription(outlet.out, result.schema, this.formats)
     this.#running = {
       tag: result.tag,
-      rows: new RowStream(result.batches, dataRows(result.schema, this.formats, zone)),
+      rows: new RowStream(result.batches, dataRows(result.schema, this.formats, settings)),
     }
     await this.#sendRows(outlet, this.#running, options.rowsMax)
   }
@@ -83,11 +83,16 @@ export class Portal {
   }
 }
 
-function dataRows(schema: Schema, formats: readonly number[], zone: ZoneOffset): BindRows {
+/** The zone that this session's instants are printed and read in. */
+export function timeZoneOf(session: Session): string {
+  return session.settings.get('timezone') ?? 'UTC'
+}
+
+function dataRows(schema: Schema, formats: readonly number[], settings: TextSettings): BindRows {
   return (batch: Batch) => {
     const cells = batch.columns.map((column, c) => {
       const { type } = schema.fields[c]
-      return formatAt(formats, c) === 1 ? binaryCells(column, type) : textCells(column, type, zone)
+      return formatAt(formats, c) === 1 ? binaryCells(column, type) : textCells(column, type, settings)
     })
     const rows = { cells, valids: batch.columns.map(column => validityOf(column, batch.rowCount)) }
     return (out, start, end, bytesMax) => writeDataRows(out, rows, start, end, bytesMax)

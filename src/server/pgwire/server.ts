@@ -42,6 +42,7 @@ export interface PgServer {
 
 /** A quiet peer is asked for a sign of life after this time, so that half-open connections end. */
 const KEEP_ALIVE_MS = 60_000
+const SOCKET_HIGH_WATER_BYTES = 64 * 1024
 /** Sockets that may be open besides the admitted clients: cancel requests, and those still starting. */
 const SOCKETS_EXTRA = 64
 
@@ -80,6 +81,7 @@ function listen(server: Server, host: string, port: number): Promise<number> {
 class Clients implements ConnectionHost {
   readonly sessions: SessionFactory
   readonly log: Logger
+  readonly clock: Clock
   readonly messageBytesMax: number
   readonly outputBytesMax: number
   readonly #limits: PgLimits
@@ -90,8 +92,10 @@ class Clients implements ConnectionHost {
   constructor(options: PgServerOptions, limits: PgLimits) {
     this.sessions = options.sessions
     this.log = options.log
+    this.clock = options.clock
     this.messageBytesMax = limits.messageBytesMax
-    this.outputBytesMax = limits.outputBytesMax
+    // Below its high-water mark a socket does not say when it has drained.
+    this.outputBytesMax = Math.max(limits.outputBytesMax, SOCKET_HIGH_WATER_BYTES)
     this.#limits = limits
   }
 

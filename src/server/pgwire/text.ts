@@ -1,23 +1,31 @@
-import { unreachable } from '../../base/assert.ts'
+import { assert, unreachable } from '../../base/assert.ts'
 import { type Column, expectStorage, int64AsNumber, int64At } from '../../batch/column.ts'
 import type { DataType, Datum } from '../../batch/types.ts'
+import {
+  DATE_INFINITY,
+  DATE_MINUS_INFINITY,
+  formatTimestamp,
+  formatTimestamptz,
+  type TextSettings,
+} from '../../expr/datetime.ts'
+import { formatFloat } from '../../expr/number-text.ts'
+import { formatDatum } from '../../expr/text.ts'
+import { type TimeZone, timeZone } from '../../expr/time-zone.ts'
 import type { CellWriter } from './cells.ts'
-import { realText, writeDate, writeDouble, writeInteger, writeTime, writeTimestamp } from './digits.ts'
+import { writeDate, writeDouble, writeInteger, writeTime, writeTimestamp } from './digits.ts'
 
 /** The text format: what Postgres' output functions print. */
 
 /** Room for any number or time this file writes without asking again. */
 const FIXED_MAX = 48
-/** ±2⁶³ are infinite timestamps; as doubles everything near them is. */
-const INFINITE_MICROS = 9.2e18
-const INFINITE_DAYS = 2_147_483_647
+/** Years 1684 to 2255: beyond, and for the infinities, a double is not exact. */
+const EXACT_MICROS = Number.MAX_SAFE_INTEGER
 const HEX = new TextEncoder().encode('0123456789abcdef')
 
-/** Seconds that a zone is ahead of UTC at an instant, in microseconds since 1970. */
-export type ZoneOffset = (micros: number) => number
+type MapType = Extract<DataType, { kind: 'map' }>
 
 /** Writes the values of a column as text. */
-export function textCells(column: Column, type: DataType, zone: ZoneOffset): CellWriter {
+export function textCells(column: Column, type: DataType, settings: TextSettings): CellWriter {
   switch (type.kind) {
     case 'boolean':
       return booleans(expectStorage(column, 'bool').values)
@@ -37,7 +45,7 @@ export function textCells(column: Column, type: DataType, zone: ZoneOffset): Cel
     case 'timestamp':
       return timestamps(expectStorage(column, 'int64').words, undefined)
     case 'timestamptz':
-      return timestamps(expectStorage(column, 'int64').words, zone)
+      return timestamps(expectStorage(column, 'int64').words, timeZone(settings.timeZone))
     case 'text':
     case 'varchar':
     case 'uuid':
@@ -51,7 +59,7 @@ export function textCells(column: Column, type: DataType, zone: ZoneOffset): Cel
     case 'array':
     case 'row':
     case 'map':
-      return boxed(expectStorage(column, 'boxed').values, type)
+      return boxed(expectStorage(column, 'boxed').values, type, settings)
     default:
       return unreachable(type)
   }
@@ -85,15 +93,15 @@ function doubles(values: Float64Array): CellWriter {
 }
 
 function reals(values: Float64Array): CellWriter {
-  return (out, row) => out.text(realText(values[row]))
+  return (out, row) => out.text(formatFloat(values[row], 'real'))
 }
 
 function dates(values: Int32Array): CellWriter {
   return (out, row) => {
     out.reserve(FIXED_MAX)
     const days = values[row]
-    if (days >= INFINITE_DAYS) out.text('infinity')
-    else if (days < -INFINITE_DAYS) out.text('-infinity')
+    if (days === DATE_INFINITY) out.text('infinity')
+    else if (days === DATE_MINUS_INFINITY) out.text('-infinity')
     else writeDate(out, days)
   }
 }
@@ -105,13 +113,14 @@ function times(words: Int32Array): CellWriter {
   }
 }
 
-function timestamps(words: Int32Array, zone: ZoneOffset | undefined): CellWriter {
+function timestamps(words: Int32Array, zone: TimeZone | undefined): CellWriter {
   return (out, row) => {
     out.reserve(FIXED_MAX)
     const micros = int64AsNumber(words, row)
-    if (micros > INFINITE_MICROS) out.text('infinity')
-    else if (micros < -INFINITE_MICROS) out.text('-infinity')
-    else writeTimestamp(out, micros, zone?.(micros))
+    if (micros > EXACT_MICROS || micros < -EXACT_MICROS) {
+      const exact = int64At(words, row)
+      out.text(zone ? formatTimestamptz(exact, zone) : formatTimestamp(exact))
+    } else writeTimestamp(out, micros, zone?.offsetAt(Math.floor(micros / 1e6)))
   }
 }
 
@@ -137,20 +146,36 @@ function byteas(column: Extract<Column, { storage: 'utf8' }>): CellWriter {
   }
 }
 
-function boxed(values: readonly Datum[], type: DataType): CellWriter {
-  return (out, row) => out.text(formatRare(values[row], type))
+function boxed(values: readonly Datum[], type: DataType, settings: TextSettings): CellWriter {
+  if (type.kind === 'map') return (out, row) => out.text(mapJson(values[row], type, settings))
+  return (out, row) => out.text(formatDatum(values[row], type, settings))
 }
 
-function formatRare(value: Datum, _type: DataType): string {
-  if (typeof value === 'object' && value !== null && 'unscaled' in value) {
-    if (value.special) return value.special
-    const digits = String(value.unscaled < 0n ? -value.unscaled : value.unscaled).padStart(value.scale + 1, '0')
-    const sign = value.unscaled < 0n ? '-' : ''
-    if (value.scale === 0) return sign + digits
-    return `${sign}${digits.slice(0, -value.scale)}.${digits.slice(-value.scale)}`
-  }
-  return JSON.stringify(value)
+/** A map as the JSON object that clients see it as. */
+export function mapJson(entries: Datum, type: MapType, settings: TextSettings): string {
+  const pairs = listOf(entries).map(entry => {
+    const [key, value] = listOf(entry)
+    return `${JSON.stringify(formatDatum(key, type.key, settings))}: ${jsonOf(value, type.value, settings)}`
+  })
+  return `{${pairs.join(', ')}}`
 }
 
-/** Writes the zero-offset of UTC. */
-export const utc: ZoneOffset = () => 0
+function jsonOf(value: Datum, type: DataType, settings: TextSettings): string {
+  if (value === null) return 'null'
+  if (type.kind === 'map') return mapJson(value, type, settings)
+  if (type.kind === 'array')
+    return `[${listOf(value)
+      .map(v => jsonOf(v, type.element, settings))
+      .join(', ')}]`
+  const text = formatDatum(value, type, settings)
+  if (type.kind === 'boolean') return value === true ? 'true' : 'false'
+  const plain = type.kind === 'jsonb' || (NUMBERS.has(type.kind) && /\d$/.test(text))
+  return plain ? text : JSON.stringify(text)
+}
+
+const NUMBERS = new Set(['smallint', 'integer', 'bigint', 'real', 'double', 'numeric'])
+
+function listOf(value: Datum): readonly Datum[] {
+  assert(Array.isArray(value), 'a map is a list of pairs')
+  return value
+}

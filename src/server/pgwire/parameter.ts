@@ -2,8 +2,23 @@ import { EngineError, notSupported } from '../../base/errors.ts'
 import { canonicalInt64 } from '../../batch/column.ts'
 import { elementOidOf, JSON_OID, OID_OID, typeOfOid } from '../../batch/oids.ts'
 import type { DataType, Datum, Decimal } from '../../batch/types.ts'
+import { MICROS_PER_DAY } from '../../expr/civil.ts'
+import { checkDate, checkTimestamp, isInfinite, isInfiniteDate, type TextSettings } from '../../expr/datetime.ts'
+import { formatJson, parseJson } from '../../expr/json.ts'
+import { parseDatum } from '../../expr/text.ts'
 import { DAYS_TO_2000, MICROS_TO_2000 } from './binary.ts'
 import { ByteReader, decodeText } from './bytes.ts'
+
+/** One parameter, not NULL, in the format the client chose. `oid` is what the client declared, or was told. */
+export function decodeParameter(
+  bytes: Uint8Array,
+  format: number,
+  type: DataType,
+  options: { readonly oid: number; readonly settings: TextSettings },
+): Datum {
+  if (format === 1) return decodeBinary(bytes, type, options.oid)
+  return parseDatum(decodeText(bytes), type, options.settings)
+}
 
 /**
  * A parameter in the binary format. `oid` is what the client declared (or was told): `oid` and `json` have forms of their own
@@ -35,16 +50,17 @@ function readBinary(reader: ByteReader, type: DataType, oid: number): Datum {
     case 'unknown':
       return decodeText(reader.take(reader.remaining))
     case 'bytea':
-      return reader.take(reader.remaining).slice()
+      // A copy: the message's bytes go with it.
+      return new Uint8Array(reader.take(reader.remaining))
     case 'jsonb':
       if (oid !== JSON_OID && reader.int8() !== 1) throw badBinary(type)
-      return decodeText(reader.take(reader.remaining))
+      return formatJson(parseJson(decodeText(reader.take(reader.remaining))))
     case 'uuid':
       return readUuid(reader)
     case 'date':
       return readDate(reader)
     case 'time':
-      return canonicalInt64(reader.int64())
+      return readTime(reader)
     case 'timestamp':
     case 'timestamptz':
       return readTimestamp(reader)
@@ -76,13 +92,19 @@ function readUuid(reader: ByteReader): string {
 
 function readDate(reader: ByteReader): number {
   const days = reader.int32()
-  return days === 2_147_483_647 || days === -2_147_483_648 ? days : days + DAYS_TO_2000
+  return isInfiniteDate(days) ? days : checkDate(days + DAYS_TO_2000)
+}
+
+function readTime(reader: ByteReader): number {
+  const micros = Number(reader.int64())
+  if (micros < 0 || micros > MICROS_PER_DAY) throw new EngineError('22008', 'time out of range')
+  return micros
 }
 
 function readTimestamp(reader: ByteReader): Datum {
   const micros = reader.int64()
-  if (micros === 2n ** 63n - 1n || micros === -(2n ** 63n)) return micros
-  return canonicalInt64(micros + BigInt(MICROS_TO_2000))
+  if (isInfinite(micros)) return micros
+  return checkTimestamp(canonicalInt64(micros + BigInt(MICROS_TO_2000)))
 }
 
 function readNumeric(reader: ByteReader): Decimal {
