@@ -1,8 +1,10 @@
 import type { Clock } from '../base/clock.ts'
 import { EngineError } from '../base/errors.ts'
+import { appendBlock } from './append-block.ts'
 import { Appender, type PendingBlock } from './appender.ts'
-import { BlockBuilder, blockSummary, encodeHeaders, type LogRecord, RecordBlock } from './block.ts'
+import { blockSummary, encodeHeaders, type LogRecord, RecordBlock } from './block.ts'
 import { Environment } from './environment.ts'
+import { Staging } from './staging.ts'
 import {
   alterTopic,
   expectTopic,
@@ -10,15 +12,12 @@ import {
   forgetTopic,
   listTopics,
   partitionState,
-  putPartition,
   putTopic,
   TOPIC_DEFAULTS,
   type Topic,
   type TopicSpec,
 } from './topics.ts'
 
-/** Newest blocks below this size are rewritten together with what comes next, so that a trickle reads as fast as a flood. */
-const SMALL_BLOCK_BYTES = 4096
 /** Values removed in one transaction, so that nobody waits long behind it. */
 const REMOVALS_PER_COMMIT = 512
 const NO_BYTES = new Uint8Array(0)
@@ -73,6 +72,14 @@ export class Log {
   /** Throws 42P07 when the name is taken. */
   createTopic(name: string, spec: Partial<TopicSpec>, clock: Clock): Promise<Topic> {
     return this.#env.commit(() => putTopic(this.#env, name, { ...TOPIC_DEFAULTS, ...spec }, clock.nowMs()))
+  }
+
+  /** The topic of that name, made by `spec` when there is none. */
+  ensureTopic(name: string, spec: Partial<TopicSpec>, clock: Clock): Promise<Topic> {
+    const known = this.findTopic(name)
+    if (known) return Promise.resolve(known)
+    const whole = { ...TOPIC_DEFAULTS, ...spec }
+    return this.#env.commit(() => findTopic(this.#env, name) ?? putTopic(this.#env, name, whole, clock.nowMs()))
   }
 
   alterTopic(name: string, change: Partial<TopicSpec>): Promise<Topic> {
@@ -140,6 +147,13 @@ export class Log {
     })
   }
 
+  /** The same for what an Appender packed. */
+  appendBlocks(topic: Topic, blocks: readonly PendingBlock[]): Promise<void> {
+    return this.#env.commit(() => {
+      for (const block of blocks) appendBlock(this.#env, topic, block)
+    })
+  }
+
   /** All or nothing, over any topics, together with the marker. False: the marker's epoch was written before, nothing was done. */
   appendAtomically(appends: readonly Append[], marker?: Marker): Promise<boolean> {
     const packed = appends.map(append => ({ topic: append.topic, blocks: this.#pack(append).blocks }))
@@ -202,6 +216,11 @@ export class Log {
     return next
   }
 
+  /** For a sink that writes exactly once; its name is its own and stays over restarts. */
+  staging(sink: string): Staging {
+    return new Staging(this.#env, sink)
+  }
+
   /** Calls back after every append to the topic, from whichever thread; returns how to stop. */
   listen(topic: Topic, listener: () => void): () => void {
     return this.#env.listen(topic.id, listener)
@@ -230,42 +249,4 @@ export class Log {
     )
     return { blocks: appender.take(), partitions }
   }
-}
-
-/** Inside a commit: gives the block its offsets; answers the first. */
-export function appendBlock(env: Environment, topic: Topic, block: PendingBlock): number {
-  const { partition, count, stored } = block
-  const state = partitionState(env, topic, partition)
-  const { next, bytes, tailBase, tailBytes } = state
-  const small = tailBase >= 0 && tailBytes + stored.length < SMALL_BLOCK_BYTES
-  const tail = small ? env.records.getBinary([topic.id, partition, tailBase]) : undefined
-  const base = tail ? tailBase : next
-  const value = tail ? joined(tail, tailBase, stored, next) : stored
-  env.records.putSync([topic.id, partition, base], value)
-  env.markChanged(topic.id)
-  putPartition(env, topic.id, partition, {
-    ...state,
-    next: next + count,
-    bytes: bytes + value.length - (tail ? tailBytes : 0),
-    tailBase: base,
-    tailBytes: value.length,
-  })
-  return next
-}
-
-/** One stored block out of two that follow one another. */
-function joined(tail: Uint8Array, tailBase: number, stored: Uint8Array, base: number): Buffer {
-  const block = new RecordBlock()
-  block.addStored(tail, tailBase, 0)
-  block.addStored(stored, base, 0)
-  const builder = new BlockBuilder()
-  for (let i = 0; i < block.count; i++) copyRecord(block, i, tailBase, builder)
-  return builder.finish()
-}
-
-/** Appends row i of a block to a builder whose first record has the offset `base`. */
-export function copyRecord(from: RecordBlock, i: number, base: number, to: BlockBuilder): void {
-  const { bytes, timestampsMs, keyStarts, keyEnds, starts, ends, headerStarts, headerEnds, offsets } = from
-  const headers = headerStarts[i] < 0 ? NO_BYTES : bytes.subarray(headerStarts[i], headerEnds[i])
-  to.add(timestampsMs[i], bytes, keyStarts[i], keyEnds[i], bytes, starts[i], ends[i], headers, offsets[i] - base)
 }

@@ -1,0 +1,5 @@
+import type { Connector } from '../src/connector.ts'
+import { embedded } from './embedded/embedded.ts'
+
+/** Every connector there is. A new one adds its line. */
+export const connectors: readonly Connector[] = [embedded]
