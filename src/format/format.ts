@@ -5,8 +5,8 @@ import { Arena } from './arena.ts'
 import { ByteWriter } from './byte-writer.ts'
 import { CsvReader, delimiterByte } from './csv-reader.ts'
 import { csvRow, type Envelope, jsonRow, RowEncoder, rawRow, writeField } from './encoder.ts'
+import { JsonDecoder } from './json-decoder.ts'
 import { pathTree } from './json-path.ts'
-import { JsonReader } from './json-reader.ts'
 import { type Metadata, RowDecoder, type ValueReader } from './row-decoder.ts'
 import { Slot } from './slot.ts'
 import { TextReader } from './text-reader.ts'
@@ -58,7 +58,7 @@ export function createDecoder(
     switch (format) {
       case 'json': {
         const { root, loose } = pathTree(values.map(({ slot, path }) => ({ slot, path })))
-        return new JsonReader(
+        return new JsonDecoder(
           root,
           loose,
           values.map(v => v.slot),

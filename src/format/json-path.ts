@@ -90,3 +90,42 @@ export function parsePath(path: string): (string | number)[] {
   }
   return steps
 }
+
+/** Index of a key among the node's, trying the one after the last found first; −1 when it is not wanted. */
+export function findKey(node: PathNode, bytes: Uint8Array, start: number, end: number, likely: number): number {
+  const { keys } = node
+  const count = keys.length
+  for (let i = 0; i < count; i++) {
+    let index = likely + i
+    if (index >= count) index -= count
+    if (equals(keys[index].key, bytes, start, end)) return index
+  }
+  return -1
+}
+
+function equals(key: Uint8Array, bytes: Uint8Array, start: number, end: number): boolean {
+  if (key.length !== end - start) return false
+  for (let i = 0; i < key.length; i++) if (key[i] !== bytes[start + i]) return false
+  return true
+}
+
+/** The column whose name a key has but for case. */
+export function findLoose(
+  loose: readonly LooseChild[],
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+): Slot | undefined {
+  for (const { key, slot } of loose) if (equalsFolded(key, bytes, start, end)) return slot
+  return undefined
+}
+
+/** Equal but for the case of ASCII letters; `key` is in lower case. */
+function equalsFolded(key: Uint8Array, bytes: Uint8Array, start: number, end: number): boolean {
+  if (key.length !== end - start) return false
+  for (let i = 0; i < key.length; i++) {
+    const byte = bytes[start + i]
+    if (key[i] !== (byte >= 65 && byte <= 90 ? byte | 32 : byte)) return false
+  }
+  return true
+}

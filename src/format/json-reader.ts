@@ -2,15 +2,15 @@ import { decodeUtf8, encodeUtf8 } from '../batch/column.ts'
 import { canonicalJson, JSON_DEPTH_MAX } from '../batch/jsonb.ts'
 import { type Datum, typeName } from '../batch/types.ts'
 import type { Arena } from './arena.ts'
-import type { LooseChild, PathNode } from './json-path.ts'
+import { findKey, findLoose, type LooseChild, type PathNode } from './json-path.ts'
 import { JsonScanner } from './json-scan.ts'
 import type { ValueReader, Verdict } from './row-decoder.ts'
 import type { Slot } from './slot.ts'
 import type { TextReader } from './text-reader.ts'
 
 /**
- * Reads JSON documents of any shape into slots: the way that is right for everything. `JsonShape` is the way that is fast for documents
- * like the one before.
+ * Reads JSON documents of any shape into slots: the way that is right for everything. `JsonDecoder` has a faster one for
+ * documents like those before.
  */
 export class JsonReader implements ValueReader {
   readonly scan: JsonScanner
@@ -37,15 +37,21 @@ export class JsonReader implements ValueReader {
     return this.scan.reason
   }
 
-  /** The document in bytes[start … end) into every slot at `row`; what is missing becomes NULL.  */
-  read(bytes: Uint8Array, start: number, end: number, row: number): Verdict {
+  /** Makes this the document that `value`, `visit` and `scan` are about. */
+  enter(bytes: Uint8Array, start: number, end: number, row: number): void {
     const { scan } = this
     scan.bytes = bytes
     scan.start = start
     scan.end = end
     this.#row = row
-    this.#document++
     this.#depth = 0
+  }
+
+  /** The document in bytes[start … end) into every slot at `row`; what is missing becomes NULL.  */
+  read(bytes: Uint8Array, start: number, end: number, row: number): Verdict {
+    const { scan } = this
+    this.enter(bytes, start, end, row)
+    this.#document++
     let at = scan.space(start)
     if (at === end) {
       scan.reason = 'empty record'
@@ -59,7 +65,7 @@ export class JsonReader implements ValueReader {
       else scan.reason = `expected a JSON ${needs === 123 ? 'object' : 'array'}, found ${kind}`
       return 'bad'
     }
-    at = this.#visit(root, at)
+    at = this.visit(root, at)
     if (at < 0) return 'bad'
     at = scan.space(at)
     if (at !== end) {
@@ -72,7 +78,7 @@ export class JsonReader implements ValueReader {
   }
 
   /** A value at a place in the tree, into the slots there and below. */
-  #visit(node: PathNode, at: number): number {
+  visit(node: PathNode, at: number): number {
     let after = -1
     for (const slot of node.slots) {
       after = this.value(slot, this.#row, at)
@@ -114,9 +120,9 @@ export class JsonReader implements ValueReader {
       if (found >= 0) {
         next = found + 1
         scan.arena.end = arenaEnd
-        at = this.#visit(node.keys[found].node, at)
+        at = this.visit(node.keys[found].node, at)
       } else {
-        const slot = node === this.#root ? this.#findLoose(keyBytes, keyStart, keyEnd) : undefined
+        const slot = node === this.#root ? findLoose(this.#loose, keyBytes, keyStart, keyEnd) : undefined
         scan.arena.end = arenaEnd
         if (slot === undefined || this.#seen[slot.index] === 2 * this.#document + 1) at = scan.skip(at)
         else {
@@ -134,17 +140,12 @@ export class JsonReader implements ValueReader {
     }
   }
 
-  #findLoose(bytes: Uint8Array, start: number, end: number): Slot | undefined {
-    for (const { key, slot } of this.#loose) if (equalsFolded(key, bytes, start, end)) return slot
-    return undefined
-  }
-
   #array(node: PathNode, open: number): number {
     const { scan } = this
     if (++this.#depth > JSON_DEPTH_MAX) return scan.tooDeep()
     return this.#elements(open, (at, index) => {
       const child = node.elements.find(e => e.index === index)
-      return child ? this.#visit(child.node, at) : scan.skip(at)
+      return child ? this.visit(child.node, at) : scan.skip(at)
     })
   }
 
@@ -317,32 +318,4 @@ function valueKind(byte: number): string | undefined {
   if (byte === 116 || byte === 102) return 'a boolean'
   if (byte === 110) return 'null'
   return byte === 45 || (byte >= 48 && byte <= 57) ? 'a number' : undefined
-}
-
-/** Index of a key among the node's, trying the one after the last found first; −1 when it is not wanted. */
-function findKey(node: PathNode, bytes: Uint8Array, start: number, end: number, likely: number): number {
-  const { keys } = node
-  const count = keys.length
-  for (let i = 0; i < count; i++) {
-    let index = likely + i
-    if (index >= count) index -= count
-    if (equals(keys[index].key, bytes, start, end)) return index
-  }
-  return -1
-}
-
-function equals(key: Uint8Array, bytes: Uint8Array, start: number, end: number): boolean {
-  if (key.length !== end - start) return false
-  for (let i = 0; i < key.length; i++) if (key[i] !== bytes[start + i]) return false
-  return true
-}
-
-/** Equal but for the case of ASCII letters; `key` is in lower case. */
-function equalsFolded(key: Uint8Array, bytes: Uint8Array, start: number, end: number): boolean {
-  if (key.length !== end - start) return false
-  for (let i = 0; i < key.length; i++) {
-    const byte = bytes[start + i]
-    if (key[i] !== (byte >= 65 && byte <= 90 ? byte | 32 : byte)) return false
-  }
-  return true
 }
