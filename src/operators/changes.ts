@@ -1,6 +1,5 @@
 import { unreachable } from '../base/assert.ts'
 import { type Column, expectStorage } from '../batch/column.ts'
-import { compareDatum } from '../batch/datum.ts'
 import type { Datum } from '../batch/types.ts'
 
 /** Sets flags[i] where row i of the two columns differs; NULL equals NULL, NaN equals NaN. */
@@ -9,7 +8,7 @@ export function flagDifferences(a: Column, b: Column, count: number, flags: Uint
 }
 
 function differs(a: Column, b: Column, row: number): boolean {
-  if (a.storage === 'boxed') return compareDatum(a.values[row], expectStorage(b, 'boxed').values[row]) !== 0
+  if (a.storage === 'boxed') return !sameDatum(a.values[row], expectStorage(b, 'boxed').values[row])
   const present = a.valid?.[row] !== 0
   if (present !== (b.valid?.[row] !== 0)) return true
   if (!present) return false
@@ -36,6 +35,17 @@ function differs(a: Column, b: Column, row: number): boolean {
     default:
       return unreachable(a)
   }
+}
+
+/** The same to the last detail: 1.0 is not 1.00. */
+function sameDatum(a: Datum, b: Datum): boolean {
+  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return Object.is(a, b)
+  if (a instanceof Uint8Array) return b instanceof Uint8Array && Buffer.compare(a, b) === 0
+  if (Array.isArray(a))
+    return Array.isArray(b) && a.length === b.length && a.every((value, i) => sameDatum(value, b[i]))
+  if ('unscaled' in a)
+    return 'unscaled' in b && a.unscaled === b.unscaled && a.scale === b.scale && a.special === b.special
+  return 'months' in a && 'months' in b && a.months === b.months && a.days === b.days && a.micros === b.micros
 }
 
 /** Rows of two columns as one: row i of the answer is picks[i] of `first`, or picks[i] − firstCount of `second`. */

@@ -2,14 +2,24 @@ import { assert } from '../base/assert.ts'
 import { EngineError } from '../base/errors.ts'
 import { type Batch, sliceBatch, takeRows } from '../batch/batch.ts'
 import type { Column } from '../batch/column.ts'
+import type { Schema } from '../batch/types.ts'
 import type { SideOutput } from '../dataflow/operator.ts'
-import type { Expr } from '../expr/expr.ts'
+import { compileProjection } from '../expr/compile.ts'
+import type { EvalContext, Expr } from '../expr/expr.ts'
 
 /** Computes columns of a batch. Throws EngineError when the expression fails on a row. */
 export type Evaluate = (batch: Batch) => readonly Column[]
 
-/** Makes expressions over one input runnable. Given to operators, so that time and time zone come from whoever builds the dataflow. */
+/** Makes expressions over one input runnable; bound to that input's schema (`compilerFor`). Given to operators, so that time and time zone come from whoever builds the dataflow. */
 export type Compile = (exprs: readonly Expr[]) => Evaluate
+
+/** Generated loops over batches of `schema`; `context` is asked once a batch. */
+export function compilerFor(schema: Schema, context: () => EvalContext): Compile {
+  return exprs => {
+    const project = compileProjection(exprs, schema)
+    return batch => project(batch, context())
+  }
+}
 
 /** For expressions that are all plain columns: no work at all. */
 export const compileColumnReferences: Compile = exprs => {

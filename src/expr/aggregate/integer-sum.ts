@@ -1,10 +1,11 @@
 import { assert } from '../../base/assert.ts'
+import { EngineError } from '../../base/errors.ts'
 import { growFloat64 } from '../../base/grow.ts'
 import { type Snapshot, snapshotField } from '../../base/snapshot.ts'
 import { type Column, canonicalInt64, int64At, setInt64 } from '../../batch/column.ts'
 import type { Datum } from '../../batch/types.ts'
+import { decimalOfInt, divideDecimals } from '../numeric.ts'
 import type { Accumulator } from './accumulator.ts'
-import { bigintOutOfRange, divideByCount } from './decimal.ts'
 
 /** What becomes of the sum: itself, as bigint or numeric, or divided by the count of values. */
 export type IntegerSumResult = 'bigint' | 'numeric' | 'average'
@@ -58,7 +59,8 @@ export class IntegerSum implements Accumulator {
     const values: Datum[] = new Array(count)
     for (let i = 0; i < count; i++) {
       const sum = { unscaled: this.#total(groups[i]), scale: 0 }
-      const finished = this.#result === 'numeric' || valid[i] === 0 ? sum : divideByCount(sum, this.#counts[groups[i]])
+      const finished =
+        this.#result === 'numeric' || valid[i] === 0 ? sum : divideDecimals(sum, decimalOfInt(this.#counts[groups[i]]))
       values[i] = valid[i] === 0 ? null : finished
     }
     return { storage: 'boxed', values, valid: undefined }
@@ -174,10 +176,14 @@ export class IntegerSum implements Accumulator {
       if (!this.#high || this.#high[group] === 0) setInt64(words, i, this.#low[group])
       else {
         const total = this.#total(group)
-        if (BigInt.asIntN(64, total) !== total) throw bigintOutOfRange()
+        if (BigInt.asIntN(64, total) !== total) throw outOfRange()
         setInt64(words, i, canonicalInt64(total))
       }
     }
     return { storage: 'int64', words, valid: valid.includes(0) ? valid : undefined }
   }
+}
+
+function outOfRange(): EngineError {
+  return new EngineError('22003', 'bigint out of range', { hint: 'cast the argument to numeric' })
 }
