@@ -1,10 +1,27 @@
 import { assert } from '../../base/assert.ts'
 import { arithmetic } from './arithmetic.ts'
+import { arrayFunctions } from './array.ts'
 import { comparison } from './comparison.ts'
+import { datetimeFunctions } from './datetime.ts'
+import { jsonFunctions } from './json.ts'
+import { mathFunctions } from './math.ts'
 import type { Overload } from './overload.ts'
+import { patternFunctions } from './pattern.ts'
+import { systemFunctions } from './system.ts'
+import { textFunctions } from './text.ts'
 
 /** The whole library; a new family adds one line. */
-const FAMILIES: readonly (readonly Overload[])[] = [arithmetic, comparison]
+const FAMILIES: readonly (readonly Overload[])[] = [
+  arithmetic,
+  comparison,
+  mathFunctions,
+  textFunctions,
+  patternFunctions,
+  datetimeFunctions,
+  jsonFunctions,
+  arrayFunctions,
+  systemFunctions,
+]
 
 const byId = new Map<string, Overload>()
 const byName = new Map<string, Overload[]>()
