@@ -66,6 +66,8 @@ export class Connection {
   readonly #clientId: string
   readonly #waiting: Waiting[] = []
   #correlation = 0
+  /** Has answered more than what anybody may ask. */
+  #useful = false
   #failure: EngineError | undefined
   /** The start of the next answer, and small answers whole. */
   readonly #scratch = new Uint8Array(SCRATCH_BYTES)
@@ -220,6 +222,7 @@ export class Connection {
       this.#socket.destroy(new Error('an answer to no request'))
       return
     }
+    this.#useful ||= waiting.api.key !== API_VERSIONS.key
     // The answer to ApiVersions never has the tags, so that clients of any age can read it.
     if (waiting.api.flexible && waiting.api.key !== API_VERSIONS.key) reader.tags()
     waiting.resolve(reader)
@@ -250,7 +253,9 @@ export class Connection {
   }
 
   #lost(why: string, cause?: unknown): EngineError {
-    const hint = 'The job goes on by itself when the broker is back.'
+    const hint = this.#useful
+      ? 'The job goes on by itself when the broker is back.'
+      : 'Where it never works, the port may want TLS or a login: see security_protocol.'
     const details = { actor: 'external', retryable: true, hint, cause } as const
     return new EngineError('08006', `connection to Kafka at ${this.address} lost: ${why}`, details)
   }

@@ -1,5 +1,6 @@
 import type { Connector } from '../../src/connector.ts'
 import { kafkaOptions } from './options.ts'
+import { sampleTopic } from './sample.ts'
 import { KafkaSink } from './sink.ts'
 import { KafkaSource } from './source.ts'
 
@@ -11,4 +12,5 @@ export const kafka: Connector = {
   keyed: true,
   source: context => new KafkaSource(context),
   sink: context => new KafkaSink(context),
+  sample: sampleTopic,
 }

@@ -17,7 +17,9 @@ export async function findPartitions(
   topics: readonly string[] | RegExp,
   { mustExist = true } = {},
 ): Promise<PartitionRef[]> {
-  if (!mustExist) return ask(cluster, topics, false)
+  // A wrong address or name is known at once; only leaders are worth waiting for.
+  const first = await ask(cluster, topics, mustExist)
+  if (!mustExist || first.every(ref => ref.leader >= 0)) return first
   return cluster.retrying(LEADERS_TIMEOUT_MS, async () => {
     const found = await ask(cluster, topics, true)
     const waiting = found.find(ref => ref.leader < 0)
