@@ -15,8 +15,8 @@ export type LogicalPlan =
   /** Input columns agree in number and type; the first input names them. */
   | { readonly kind: 'union'; readonly inputs: readonly LogicalPlan[]; readonly schema: Schema }
   /**
-   * Bounded reads only; keys may be empty. Limit and offset are constants of type bigint, or parameters until `bindParameters`
-   * (`countOf` reads them then); undefined or NULL: all, none skipped.
+   * Bounded reads only; keys may be empty. Limit and offset are constants of type bigint, or parameters until
+   * `substituteParameters` (`countOf` reads them then); undefined or NULL: all, none skipped.
    */
   | {
       readonly kind: 'sort'

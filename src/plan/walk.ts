@@ -1,7 +1,7 @@
 import { assert, unreachable } from '../base/assert.ts'
 import { EngineError } from '../base/errors.ts'
 import type { Expr } from '../expr/expr.ts'
-import { aggregateExprs, mapAggregate, mapChildren, mapSortKeys } from '../expr/walk.ts'
+import { aggregateExprs, mapAggregate, mapSortKeys } from '../expr/walk.ts'
 import type { LogicalPlan } from './logical.ts'
 
 /** What a node reads. */
@@ -98,15 +98,6 @@ export function mapExprs(plan: LogicalPlan, map: (expr: Expr) => Expr): LogicalP
 /** True when `test` holds for the plan or any node below. */
 export function somePlan(plan: LogicalPlan, test: (node: LogicalPlan) => boolean): boolean {
   return test(plan) || inputsOf(plan).some(input => somePlan(input, test))
-}
-
-/** Replaces the parameters of every expression, `$1` by the first value. */
-export function bindParameters(plan: LogicalPlan, value: (index: number) => Expr): LogicalPlan {
-  const inExpr = (expr: Expr): Expr => (expr.kind === 'parameter' ? value(expr.index) : mapChildren(expr, inExpr))
-  return mapExprs(
-    mapInputs(plan, input => bindParameters(input, value)),
-    inExpr,
-  )
 }
 
 /** A LIMIT or OFFSET as a number, once parameters are bound. NULL: undefined, as if it were not there. Throws 2201W below zero. */

@@ -1,0 +1,46 @@
+import type { Query } from '../../../grammar/query.ts'
+import { EngineError, notSupported } from '../../base/errors.ts'
+import type { Aggregate, LogicalPlan, Window } from '../logical.ts'
+import { closesWindows, finalise } from '../properties.ts'
+import { inputsOf } from '../walk.ts'
+import type { BindContext } from './context.ts'
+
+/** EMIT FINAL: every group appears once, when its window has closed. Refused where a group never closes, with what to do about it. */
+export function finalised(plan: LogicalPlan, query: Query, context: BindContext): LogicalPlan {
+  const result = finalise(plan)
+  if ('plan' in result) return result.plan
+  const { open } = result
+  if (open.kind === 'scan') {
+    throw notSupported(
+      `EMIT FINAL over "${open.relation}", whose rows may change`,
+      query.at + 1,
+      'Use EMIT FINAL where that relation is defined, or leave it out here.',
+    )
+  }
+  throw neverFinal(open, context)
+}
+
+function neverFinal(open: Aggregate, context: BindContext): EngineError {
+  const window = openWindow(open.input)
+  if (window) {
+    const name = window.input.schema.fields[window.time].name
+    return new EngineError('42P17', `EMIT FINAL needs a watermark on "${name}", or no window would ever close`, {
+      position: context.positions.get(window),
+      hint: `Declare it with the source: WATERMARK FOR ${name} AS ${name} - INTERVAL '5 seconds'.`,
+    })
+  }
+  return new EngineError('42P17', 'EMIT FINAL needs a window in GROUP BY, or no group would ever be final', {
+    position: context.positions.get(open),
+    hint: "GROUP BY window_start, window_end over TUMBLE(source, time_column, INTERVAL '1 minute'); or leave out EMIT FINAL.",
+  })
+}
+
+/** The first window below whose time no watermark follows. */
+function openWindow(plan: LogicalPlan): Window | undefined {
+  if (plan.kind === 'window' && !closesWindows(plan.input, plan.time, plan)) return plan
+  for (const input of inputsOf(plan)) {
+    const found = openWindow(input)
+    if (found) return found
+  }
+  return undefined
+}

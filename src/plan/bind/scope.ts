@@ -1,0 +1,132 @@
+import type { Name } from '../../../grammar/ast.ts'
+import { EngineError, nearest } from '../../base/errors.ts'
+import type { DataType } from '../../batch/types.ts'
+import type { Expr } from '../../expr/expr.ts'
+
+/** A column that can be named at some place in a query. */
+export interface ScopeColumn {
+  /** The alias of its table, or the table's name with schema. Empty: none. */
+  readonly table: Name
+  readonly name: string
+  readonly type: DataType
+  /** In the plan that the scope belongs to. */
+  readonly index: number
+  /** Found by its qualified name only, and no part of `*`: a newer column of the same name stands before it. */
+  readonly hidden: boolean
+}
+
+/** The columns that can be named at some place, in the order of `*`. */
+export interface Scope {
+  readonly columns: readonly ScopeColumn[]
+}
+
+export const EMPTY_SCOPE: Scope = { columns: [] }
+
+/** What a name of one or more parts means: a column, a field of one, or a whole row. Throws 42703, 42702 or 42P01. */
+export function resolveColumn(scope: Scope, name: Name, at: number): Expr {
+  const found = tryResolve(scope, name, at)
+  if (found) return found
+  const position = at + 1
+  if (name.length === 1) throw undefinedColumn(scope, name[0], position)
+  const qualifier = name.slice(0, -1)
+  const ofTable = { columns: scope.columns.filter(c => matches(c.table, qualifier)) }
+  if (ofTable.columns.length > 0) throw undefinedColumn(ofTable, name[name.length - 1], position, qualifier)
+  const tables = new Set(scope.columns.map(c => c.table.at(-1)).filter(t => t !== undefined))
+  throw new EngineError('42P01', `missing FROM-clause entry for table "${qualifier.join('.')}"`, {
+    position,
+    hint: tables.size > 0 ? `There is ${[...tables].join(', ')}.` : undefined,
+  })
+}
+
+/** The same, undefined where nothing is found. */
+export function tryResolve(scope: Scope, name: Name, at: number): Expr | undefined {
+  for (let split = Math.min(name.length - 1, 3); split >= 0; split--) {
+    const qualifier = name.slice(0, split)
+    const column = findColumn(scope, qualifier, name[split], at)
+    const path = name.slice(split + 1)
+    const expr = column && fieldsOf(columnExpr(column), path)
+    if (expr) return expr
+  }
+  if (name.length > 1) return windowAlias(scope, name, at)
+  return windowAlias(scope, name, at) ?? wholeRow(scope, name[0])
+}
+
+/** The columns that `*` or `t.*` stand for. */
+export function starColumns(scope: Scope, qualifier: Name, at: number): readonly ScopeColumn[] {
+  const columns = scope.columns.filter(c => !c.hidden && matches(c.table, qualifier))
+  if (columns.length > 0) return columns
+  const position = at + 1
+  if (qualifier.length === 0)
+    throw new EngineError('42601', 'SELECT * with no tables specified is not valid', { position })
+  throw new EngineError('42P01', `missing FROM-clause entry for table "${qualifier.join('.')}"`, { position })
+}
+
+/** A reference to the column. */
+export function columnExpr({ index, name, type }: ScopeColumn): Expr {
+  return { kind: 'column', index, name, type }
+}
+
+/** Field `name` of a row value; undefined when it has none. */
+export function fieldOf(arg: Expr, name: string): Expr | undefined {
+  if (arg.type.kind !== 'row') return undefined
+  const index = arg.type.fields.findIndex(f => f.name === name)
+  return index < 0 ? undefined : { kind: 'field', arg, index, type: arg.type.fields[index].type }
+}
+
+function fieldsOf(arg: Expr, path: Name): Expr | undefined {
+  let expr: Expr | undefined = arg
+  for (const name of path) expr = expr && fieldOf(expr, name)
+  return expr
+}
+
+function findColumn(scope: Scope, qualifier: Name, name: string, at: number): ScopeColumn | undefined {
+  const found = scope.columns.filter(
+    c => c.name === name && (qualifier.length === 0 ? !c.hidden : matches(c.table, qualifier)),
+  )
+  const visible = found.length > 1 ? found.filter(c => !c.hidden) : found
+  if (visible.length > 1) {
+    throw new EngineError('42702', `column reference "${name}" is ambiguous`, {
+      position: at + 1,
+      hint: 'Give the columns different names with AS, or name the table too.',
+    })
+  }
+  return visible.at(0)
+}
+
+function matches(table: Name, qualifier: Name): boolean {
+  if (qualifier.length > table.length) return false
+  return qualifier.every((part, i) => part === table[table.length - qualifier.length + i])
+}
+
+// ksqlDB's WINDOWSTART and Spark's window.start.
+function windowAlias(scope: Scope, name: Name, at: number): Expr | undefined {
+  const written = name.join('.')
+  const side = /^(?:window\.|window)(start|end)$/.exec(written)
+  if (!side || name.length > 2) return undefined
+  const column = findColumn(scope, [], `window_${side[1]}`, at)
+  return column && columnExpr(column)
+}
+
+// `SELECT t FROM t`: the table's row as one value.
+function wholeRow(scope: Scope, table: string): Expr | undefined {
+  const columns = scope.columns.filter(c => !c.hidden && matches(c.table, [table]))
+  if (columns.length === 0) return undefined
+  const fields = columns.map(({ name, type }) => ({ name, type }))
+  return { kind: 'row', fields: columns.map(columnExpr), type: { kind: 'row', fields } }
+}
+
+function undefinedColumn(scope: Scope, name: string, position: number, qualifier: Name = []): EngineError {
+  const names = [...new Set(scope.columns.filter(c => !c.hidden).map(c => c.name))]
+  const near = nearest(name, names)
+  const list = names.length > 12 ? `${names.slice(0, 12).join(', ')}, …` : names.join(', ')
+  const shown = qualifier.length > 0 ? `${qualifier.join('.')}.${name}` : `"${name}"`
+  return new EngineError('42703', `column ${shown} does not exist`, {
+    position,
+    hint:
+      near.length > 0 ? `Perhaps you meant ${near.map(quoted).join(' or ')}.` : list ? `There is ${list}.` : undefined,
+  })
+}
+
+function quoted(name: string): string {
+  return `"${name}"`
+}

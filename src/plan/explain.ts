@@ -1,0 +1,121 @@
+import { unreachable } from '../base/assert.ts'
+import type { AggregateCall, Expr, SortKey } from '../expr/expr.ts'
+import { formatInterval } from '../expr/interval.ts'
+import { printExpr } from '../expr/print.ts'
+import type { Aggregate, LogicalPlan, Scan, Window } from './logical.ts'
+import { inputsOf } from './walk.ts'
+
+/** The plan as EXPLAIN shows it: a line a node, indented below what reads it, with its properties under it. */
+export function explain(plan: LogicalPlan): string[] {
+  return lines(plan, '', '')
+}
+
+function lines(plan: LogicalPlan, arrow: string, indent: string): string[] {
+  const { title, details } = describe(plan)
+  const below = arrow === '' ? '  ' : `${indent}      `
+  return [
+    `${arrow}${title}`,
+    ...details.map(detail => `${below}${detail}`),
+    ...inputsOf(plan).flatMap(input => lines(input, `${below}->  `, below)),
+  ]
+}
+
+interface Description {
+  readonly title: string
+  readonly details: readonly string[]
+}
+
+function describe(plan: LogicalPlan): Description {
+  switch (plan.kind) {
+    case 'scan':
+      return describeScan(plan)
+    case 'values':
+      return describeValues(plan.rows)
+    case 'filter':
+      return { title: 'Filter', details: [`Condition: ${printExpr(plan.predicate)}`] }
+    case 'project': {
+      const outputs = plan.exprs.map((expr, i) => output(expr, plan.schema.fields[i].name))
+      return { title: 'Project', details: [`Output: ${outputs.join(', ')}`] }
+    }
+    case 'window':
+      return describeWindow(plan)
+    case 'aggregate':
+      return describeAggregate(plan)
+    case 'union':
+      return { title: 'Union All', details: [] }
+    case 'sort': {
+      const keys = plan.keys.length > 0 ? [`Sort Key: ${plan.keys.map(printKey).join(', ')}`] : []
+      const limit = plan.limit ? [`Limit: ${printExpr(plan.limit)}`] : []
+      const offset = plan.offset ? [`Offset: ${printExpr(plan.offset)}`] : []
+      return { title: plan.keys.length > 0 ? 'Sort' : 'Limit', details: [...keys, ...limit, ...offset] }
+    }
+    default:
+      return unreachable(plan)
+  }
+}
+
+function describeScan(scan: Scan): Description {
+  const { fields } = scan.schema
+  const details = [`Columns: ${fields.length > 0 ? fields.map(f => f.name).join(', ') : 'none'}`]
+  if (scan.watermark) {
+    const { column, delayMicros } = scan.watermark
+    details.push(`Watermark: ${fields[column].name} - ${duration(delayMicros)}`)
+  }
+  if (scan.predicate) details.push(`Filter: ${printExpr(scan.predicate)}`)
+  return { title: `Scan on ${scan.relation} (${scan.relationKind}${scan.changing ? ', changing' : ''})`, details }
+}
+
+function describeValues(rows: readonly (readonly Expr[])[]): Description {
+  if (rows.length === 0) return { title: 'No Rows', details: [] }
+  if (rows.length === 1 && rows[0].length === 0) return { title: 'One Row', details: [] }
+  const shown = rows.slice(0, 5).map(row => `(${row.map(printExpr).join(', ')})`)
+  return { title: `Values (${rows.length} rows)`, details: rows.length > 5 ? [...shown, '…'] : shown }
+}
+
+function describeWindow(window: Window): Description {
+  const { sizeMicros, slideMicros, offsetMicros } = window
+  const details = [`Time: ${window.input.schema.fields[window.time].name}`, `Size: ${duration(sizeMicros)}`]
+  if (window.function === 'hop') details.push(`Slide: ${duration(slideMicros)}`)
+  if (offsetMicros !== 0) details.push(`Offset: ${duration(offsetMicros)}`)
+  return { title: window.function === 'hop' ? 'Hop' : 'Tumble', details }
+}
+
+function describeAggregate(plan: Aggregate): Description {
+  const details: string[] = []
+  if (plan.keys.length > 0) details.push(`Group Key: ${plan.keys.map(printExpr).join(', ')}`)
+  if (plan.aggregates.length > 0) {
+    const names = plan.schema.fields.slice(plan.keys.length)
+    const calls = plan.aggregates.map((call, i) => named(printAggregate(call), names[i].name, call.name))
+    details.push(`Aggregates: ${calls.join(', ')}`)
+  }
+  if (plan.windowEnd !== undefined) {
+    const end = plan.schema.fields[plan.windowEnd].name
+    details.push(`${plan.final ? 'Emitted once' : 'Forgotten'} when the watermark reaches ${end}`)
+  }
+  const title = plan.aggregates.length === 0 ? 'Distinct' : plan.keys.length === 0 ? 'Aggregate' : 'Group Aggregate'
+  return { title: plan.final ? `${title} (final)` : title, details }
+}
+
+function printAggregate(call: AggregateCall): string {
+  const star = call.args.length === 0 && call.name === 'count' ? '*' : ''
+  const order = call.orderBy.length > 0 ? ` ORDER BY ${call.orderBy.map(printKey).join(', ')}` : ''
+  const args = `${call.distinct ? 'DISTINCT ' : ''}${star}${call.args.map(printExpr).join(', ')}${order}`
+  return `${call.name}(${args})${call.filter ? ` FILTER (WHERE ${printExpr(call.filter)})` : ''}`
+}
+
+function printKey({ expr, descending, nullsFirst }: SortKey): string {
+  const nulls = nullsFirst === descending ? '' : nullsFirst ? ' NULLS FIRST' : ' NULLS LAST'
+  return `${printExpr(expr)}${descending ? ' DESC' : ''}${nulls}`
+}
+
+function output(expr: Expr, name: string): string {
+  return named(printExpr(expr), name, expr.kind === 'column' ? expr.name : undefined)
+}
+
+function named(text: string, name: string, own: string | undefined): string {
+  return name === own || name === '?column?' ? text : `${text} AS ${name}`
+}
+
+function duration(micros: number): string {
+  return formatInterval({ months: 0, days: 0, micros })
+}
