@@ -163,7 +163,8 @@ function parseIso(text: string): number | undefined {
   const h = Number(hour)
   const min = Number(minute)
   const s = Number(second)
-  if (y < 1 || y > 2200 || m < 1 || m > 12 || d < 1 || d > 28 || h > 23 || min > 59 || s > 59) return undefined
+  // Outside these years microseconds are not exact in a double.
+  if (y < 1700 || y > 2200 || m < 1 || m > 12 || d < 1 || d > 28 || h > 23 || min > 59 || s > 59) return undefined
   const micros = Number(fraction.padEnd(6, '0'))
   return daysOfDate(y, m, d) * MICROS_PER_DAY + (h * 3600 + min * 60 + s) * 1_000_000 + micros
 }

@@ -6,7 +6,7 @@ import { silentLogger } from '../../src/base/log.ts'
 import { BIGINT, DOUBLE, TEXT, TIMESTAMPTZ } from '../../src/batch/types.ts'
 import { createPgCatalog } from '../../src/engine/pg-catalog/catalog.ts'
 import type { CatalogObject } from '../../src/engine/pg-catalog/objects.ts'
-import { isCatalogQuery } from '../../src/engine/pg-catalog/question.ts'
+import { isCatalogQuery, splitStatements } from '../../src/engine/pg-catalog/question.ts'
 
 describe('isCatalogQuery', () => {
   test.each([
@@ -37,6 +37,13 @@ describe('isCatalogQuery', () => {
     'select x as pg_x from mv',
     '',
   ])('not: %s', sql => expect(isCatalogQuery(sql)).toBe(false))
+})
+
+test('splitStatements cuts outside of strings, names and comments', () => {
+  const script = "select ';' ; /* ; */ select \";\" -- ;\n; ; select $a$;$a$, e'\\';', 'C:\\';"
+  const pieces = splitStatements(script)
+  expect(pieces.map(p => p.sql)).toEqual(["select ';'", '/* ; */ select ";" -- ;', "select $a$;$a$, e'\\';', 'C:\\'"])
+  for (const { sql, offset } of pieces) expect(script.slice(offset, offset + sql.length)).toBe(sql)
 })
 
 describe('the catalog', () => {

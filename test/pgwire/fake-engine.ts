@@ -2,7 +2,7 @@ import { EngineError } from '../../src/base/errors.ts'
 import { type Batch, batchOfRows } from '../../src/batch/batch.ts'
 import type { DataType, Datum, Schema } from '../../src/batch/types.ts'
 import type { PgCatalog } from '../../src/engine/pg-catalog/catalog.ts'
-import { isCatalogQuery } from '../../src/engine/pg-catalog/question.ts'
+import { isCatalogQuery, splitStatements } from '../../src/engine/pg-catalog/question.ts'
 import type { Notice, Prepared, Result, Session, SessionFactory, Statement } from '../../src/engine/session.ts'
 
 /** One statement that the fake knows by its text. */
@@ -67,17 +67,9 @@ export class FakeSession implements Session {
   }
 
   parse(sql: string): Statement[] {
-    const statements: Statement[] = []
-    let offset = 0
-    for (const piece of sql.split(';')) {
-      const trimmed = piece.trim()
-      const at = offset + piece.indexOf(trimmed)
-      const bad = trimmed.indexOf('syntax_error')
-      if (bad >= 0) throw new EngineError('42601', 'syntax error at or near "syntax_error"', { position: at + bad + 1 })
-      if (trimmed !== '') statements.push({ sql: trimmed, offset: at, ast: trimmed })
-      offset += piece.length + 1
-    }
-    return statements
+    const bad = sql.indexOf('syntax_error')
+    if (bad >= 0) throw new EngineError('42601', 'syntax error at or near "syntax_error"', { position: bad + 1 })
+    return splitStatements(sql).map(piece => ({ ...piece, ast: piece.sql }))
   }
 
   async prepare(statement: Statement, types: readonly (DataType | undefined)[] = []): Promise<Prepared> {

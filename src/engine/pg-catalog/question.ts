@@ -5,7 +5,7 @@
 
 /** Comments, strings, quoted names, words with digits, parameters, and single marks. */
 const TOKEN =
-  /--[^\n]*|\/\*[\s\S]*?\*\/|[eE]?'(?:[^'\\]|''|\\[\s\S])*'|\$(\w*)\$[\s\S]*?\$\1\$|"(?:[^"]|"")*"|[A-Za-z_\u0080-\uffff][\w$\u0080-\uffff]*|\$?\d[\w.]*|::|\S/g
+  /--[^\n]*|\/\*[\s\S]*?\*\/|[eE]'(?:[^'\\]|''|\\[\s\S])*'|'(?:[^']|'')*'|\$(\w*)\$[\s\S]*?\$\1\$|"(?:[^"]|"")*"|[A-Za-z_\u0080-\uffff][\w$\u0080-\uffff]*|\$?\d[\w.]*|::|\S/g
 
 const SCHEMAS = new Set(['pg_catalog', 'information_schema'])
 /** Casts to these look names up in the catalog. */
@@ -36,6 +36,30 @@ const FROM_WORDS = new Set(['from', 'join'])
 const FROM_ENDS = new Set(
   'where group having window order limit offset fetch for union intersect except on using returning select'.split(' '),
 )
+
+/** A statement's text without blanks around it, and where it begins in the script. */
+export interface Piece {
+  readonly sql: string
+  readonly offset: number
+}
+
+/** Cuts a script at its semicolons, outside of strings, names and comments. Empty pieces are left out. */
+export function splitStatements(script: string): Piece[] {
+  const pieces: Piece[] = []
+  const add = (start: number, end: number): void => {
+    const text = script.slice(start, end)
+    const sql = text.trim()
+    if (sql !== '') pieces.push({ sql, offset: start + text.indexOf(sql) })
+  }
+  let start = 0
+  for (const match of script.matchAll(TOKEN)) {
+    if (match[0] !== ';') continue
+    add(start, match.index)
+    start = match.index + 1
+  }
+  add(start, script.length)
+  return pieces
+}
 
 /** True when the statement reads pg_catalog or information_schema, or asks their functions, and touches no other relation. */
 export function isCatalogQuery(sql: string): boolean {
