@@ -1,5 +1,6 @@
+import { EngineError } from '../base/errors.ts'
 import { encodeUtf8 } from './column.ts'
-import { decimalText, parseDecimal } from './parse-number.ts'
+import { formatDecimal, parseDecimal } from './numeric.ts'
 
 /** How deep arrays and objects may be nested, everywhere JSON is read. */
 export const JSON_DEPTH_MAX = 512
@@ -16,8 +17,13 @@ const SPACE = /[ \t\n\r]*/y
  */
 export function canonicalJson(text: string): string | undefined {
   const reader = new Reader(text)
-  const value = reader.value(0)
-  return value !== undefined && reader.atEnd() ? value : undefined
+  try {
+    const value = reader.value(0)
+    return value !== undefined && reader.atEnd() ? value : undefined
+  } catch (error) {
+    if (error instanceof EngineError) return undefined // a number beyond numeric's limits
+    throw error
+  }
 }
 
 class Reader {
@@ -97,9 +103,8 @@ class Reader {
     const match = this.#match(NUMBER)
     if (match === undefined) return undefined
     if (match[0] !== '-' && !/[eE]/.test(match)) return match
-    const bytes = encodeUtf8(match)
-    const decimal = parseDecimal(bytes, 0, bytes.length)
-    return decimal && decimalText(decimal)
+    const decimal = parseDecimal(match)
+    return decimal && formatDecimal(decimal)
   }
 
   #word(word: string): string | undefined {

@@ -3,8 +3,8 @@
  * spaces (`trimStart`, `trimEnd`) and answer the special words (NaN, Infinity) themselves.
  */
 
-import { decodeUtf8, setInt64 } from './column.ts'
-import type { Decimal, Int64 } from './types.ts'
+import { canonicalInt64, decodeUtf8, setInt64 } from './column.ts'
+import { compareDecimals, parseDecimal, rescale } from './numeric.ts'
 
 const ZERO = 48
 const DOT = 46
@@ -13,9 +13,6 @@ const MINUS = 45
 const LOWER_E = 101
 const TWO_16 = 65536
 const SAFE = Number.MAX_SAFE_INTEGER
-/** Postgres' limits of numeric: digits before and after the point. */
-const WHOLE_DIGITS_MAX = 131072
-const SCALE_MAX = 16383
 
 /** 10^0 … 10^22: the powers of ten that a double holds exactly. */
 export const EXACT_POWERS: Float64Array = Float64Array.from({ length: 23 }, (_, i) => Number(`1e${i}`))
@@ -130,54 +127,8 @@ export function parseInt64Into(
   return 'ok'
 }
 
-/**
- * An exact decimal: `12.50` keeps its scale 2; `1.5e3` is 1500. Undefined: no number, or beyond Postgres' limits of numeric
- * (131072 digits before the point, 16383 after).
- */
-export function parseDecimal(bytes: Uint8Array, start: number, end: number): Decimal | undefined {
-  let at = start
-  let sign = ''
-  if (at < end && (bytes[at] === MINUS || bytes[at] === PLUS)) sign = bytes[at++] === MINUS ? '-' : ''
-  const whole = at
-  while (at < end && isDigit(bytes[at])) at++
-  let digits = decodeUtf8(bytes, whole, at)
-  let scale = 0
-  if (at < end && bytes[at] === DOT) {
-    const fraction = ++at
-    while (at < end && isDigit(bytes[at])) at++
-    scale = at - fraction
-    digits += decodeUtf8(bytes, fraction, at)
-  }
-  if (digits === '') return undefined
-  if (at < end) {
-    const exponent = parseExponent(bytes, at, end)
-    if (exponent === undefined) return undefined
-    scale -= exponent
-  }
-  if (scale > SCALE_MAX || digits.length - scale > WHOLE_DIGITS_MAX) return undefined
-  if (scale < 0) {
-    digits += '0'.repeat(-scale)
-    scale = 0
-  }
-  return { unscaled: BigInt(sign + digits), scale }
-}
-
 function isDigit(byte: number): boolean {
   return byte >= ZERO && byte <= ZERO + 9
-}
-
-/** The decimal as a whole number when it is one within 64 bits; undefined else. `409.0` is 409. */
-export function decimalToInt64(decimal: Decimal): Int64 | undefined {
-  if (decimal.special !== undefined) return undefined
-  let value = decimal.unscaled
-  if (decimal.scale > 0) {
-    const unit = 10n ** BigInt(decimal.scale)
-    if (value % unit !== 0n) return undefined
-    value /= unit
-  }
-  if (BigInt.asIntN(64, value) !== value) return undefined
-  const number = Number(value)
-  return Number.isSafeInteger(number) ? number : value
 }
 
 /** Like parseInt64Into, and also takes `409.0` and `4.09e2`. */
@@ -190,34 +141,16 @@ export function parseWholeInto(
 ): 'ok' | 'malformed' | 'range' {
   const verdict = parseInt64Into(bytes, start, end, words, row)
   if (verdict !== 'malformed') return verdict
-  const decimal = parseDecimal(bytes, start, end)
-  if (decimal === undefined) return 'malformed'
-  const value = decimalToInt64(decimal)
-  if (value === undefined)
-    return decimal.scale > 0 && decimal.unscaled % 10n ** BigInt(decimal.scale) !== 0n ? 'malformed' : 'range'
+  // Neither a number of a thousand digits nor its exponent is worth reading for 64 bits.
+  if (end - start > 400) return 'range'
+  const exponent = /[eE][+-]?0*(\d+)$/.exec(decodeUtf8(bytes, start, end))
+  if (exponent && exponent[1].length > 3) return 'range'
+  const decimal = parseDecimal(decodeUtf8(bytes, start, end))
+  if (decimal === undefined || decimal.special !== undefined) return 'malformed'
+  const whole = rescale(decimal, 0)
+  if (compareDecimals(whole, decimal) !== 0) return 'malformed'
+  if (BigInt.asIntN(64, whole.unscaled) !== whole.unscaled) return 'range'
+  const value = canonicalInt64(whole.unscaled)
   setInt64(words, row, value)
   return 'ok'
-}
-
-/** The value in numeric(precision, scale): rounded half away from zero; undefined when it has too many digits before the point. */
-export function fitDecimal(value: Decimal, precision: number, scale: number): Decimal | undefined {
-  if (value.special !== undefined) return value.special === 'NaN' ? value : undefined
-  let { unscaled } = value
-  if (value.scale < scale) unscaled *= 10n ** BigInt(scale - value.scale)
-  else if (value.scale > scale) {
-    const unit = 10n ** BigInt(value.scale - scale)
-    unscaled = (unscaled + (unscaled < 0n ? -unit : unit) / 2n) / unit
-  }
-  const limit = 10n ** BigInt(precision)
-  return unscaled < limit && unscaled > -limit ? { unscaled, scale } : undefined
-}
-
-/** Decimal digits, never an exponent: `12.50`, `-0.001`. */
-export function decimalText(value: Decimal): string {
-  if (value.special !== undefined) return value.special
-  const negative = value.unscaled < 0n
-  const digits = (negative ? -value.unscaled : value.unscaled).toString().padStart(value.scale + 1, '0')
-  const point = digits.length - value.scale
-  const text = value.scale === 0 ? digits : `${digits.slice(0, point)}.${digits.slice(point)}`
-  return negative ? `-${text}` : text
 }

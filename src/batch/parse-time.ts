@@ -1,44 +1,13 @@
 /** Dates and times in ISO 8601 and Postgres' spelling of it, from text bytes: one piece for casts and record decoders. */
 
+import { daysInMonth, daysOfDate, MICROS_PER_DAY } from './civil.ts'
 import { canonicalInt64 } from './column.ts'
 import type { Int64 } from './types.ts'
 
-/** Microseconds of a day. */
-export const MICROS_PER_DAY = 86_400_000_000
 const SECONDS_PER_DAY = 86_400
 /** Postgres' range of timestamps: 4714-11-24 BC to 294276-12-31 AD. Days since 1970-01-01. */
 const DAY_MIN = -2440588
 const DAY_MAX = 106_751_990
-
-/** Days from 1970-01-01 to a day of the proleptic Gregorian calendar; `month` 1 … 12. H. Hinnant's days_from_civil. */
-export function daysFromCivil(year: number, month: number, day: number): number {
-  const y = month <= 2 ? year - 1 : year
-  const era = Math.floor(y / 400)
-  const yearOfEra = y - era * 400
-  const dayOfYear = (((153 * (month + (month > 2 ? -3 : 9)) + 2) / 5) | 0) + day - 1
-  const dayOfEra = yearOfEra * 365 + ((yearOfEra / 4) | 0) - ((yearOfEra / 100) | 0) + dayOfYear
-  return era * 146097 + dayOfEra - 719468
-}
-
-/** The day of the proleptic Gregorian calendar; year 0 is 1 BC. Its inverse. */
-export function dateOfDays(days: number): { readonly year: number; readonly month: number; readonly day: number } {
-  const z = days + 719468
-  const era = Math.floor(z / 146097)
-  const dayOfEra = z - era * 146097
-  const leap = ((dayOfEra / 1460) | 0) - ((dayOfEra / 36524) | 0) + ((dayOfEra / 146096) | 0)
-  const yearOfEra = ((dayOfEra - leap) / 365) | 0
-  const dayOfYear = dayOfEra - (365 * yearOfEra + ((yearOfEra / 4) | 0) - ((yearOfEra / 100) | 0))
-  const shifted = ((5 * dayOfYear + 2) / 153) | 0
-  const day = dayOfYear - (((153 * shifted + 2) / 5) | 0) + 1
-  const month = shifted < 10 ? shifted + 3 : shifted - 9
-  return { year: yearOfEra + era * 400 + (month <= 2 ? 1 : 0), month, day }
-}
-
-/** 28 … 31. */
-export function daysInMonth(year: number, month: number): number {
-  if (month === 2) return year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0) ? 29 : 28
-  return month === 4 || month === 6 || month === 9 || month === 11 ? 30 : 31
-}
 
 /**
  * `2026-02-03`, `2026-02-03T04:05`, `2026-02-03 04:05:06.789123+05:30`, `…Z`: what was read last, in fields, because a hot loop
@@ -72,7 +41,7 @@ export class TimeReader {
       end -= 3
     } else if (year === 0) return false
     if (month < 1 || month > 12 || day < 1 || day > daysInMonth(year, month)) return false
-    this.days = daysFromCivil(year, month, day)
+    this.days = daysOfDate(year, month, day)
     if (this.days < DAY_MIN || this.days > DAY_MAX) return false
     if (at === end) return true
     const separator = bytes[at]

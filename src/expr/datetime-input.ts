@@ -1,5 +1,5 @@
 import { EngineError } from '../base/errors.ts'
-import { daysInMonth, daysOfDate, MICROS_PER_DAY, splitMicros } from './civil.ts'
+import { daysInMonth, daysOfDate, MICROS_PER_DAY, splitMicros } from '../batch/civil.ts'
 import type { TextSettings } from './datetime.ts'
 import { abbreviatedOffset, type TimeZone, timeZone, utcToLocal } from './time-zone.ts'
 

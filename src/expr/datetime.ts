@@ -1,14 +1,6 @@
 import { EngineError } from '../base/errors.ts'
+import { dateOfDays, daysOfDate, formatTime, joinMicros, MICROS_PER_DAY, splitMicros } from '../batch/civil.ts'
 import type { Int64 } from '../batch/types.ts'
-import {
-  dateOfDays,
-  daysOfDate,
-  joinMicros,
-  MICROS_PER_DAY,
-  MICROS_PER_HOUR,
-  MICROS_PER_MINUTE,
-  splitMicros,
-} from './civil.ts'
 import { parseDateTime } from './datetime-input.ts'
 import { addMicros, INT64_MAX, INT64_MIN } from './int64.ts'
 import { localToUtc, type TimeZone, timeZone, utcToLocal } from './time-zone.ts'
@@ -84,16 +76,6 @@ export function formatDate(days: number): string {
   const { year, month, day } = dateOfDays(days)
   const shown = year > 0 ? year : 1 - year
   return `${String(shown).padStart(4, '0')}-${pad2(month)}-${pad2(day)}${year > 0 ? '' : ' BC'}`
-}
-
-/** `HH:MM:SS[.ffffff]`, zeros at the end of the fraction dropped. Hours may exceed 24. */
-export function formatTime(micros: number): string {
-  const hours = Math.floor(micros / MICROS_PER_HOUR)
-  const minutes = Math.floor(micros / MICROS_PER_MINUTE) % 60
-  const seconds = Math.floor(micros / 1_000_000) % 60
-  const fraction = micros % 1_000_000
-  const tail = fraction === 0 ? '' : `.${String(fraction).padStart(6, '0').replace(/0+$/, '')}`
-  return `${pad2(hours)}:${pad2(minutes)}:${pad2(seconds)}${tail}`
 }
 
 export function formatTimestamp(micros: Int64): string {

@@ -1,8 +1,8 @@
 import { EngineError } from '../base/errors.ts'
+import { dateOfDays, daysOfDate, isoWeek, isoWeekStart, joinMicros, splitMicros, weekday } from '../batch/civil.ts'
+import { NUMERIC_INFINITY, NUMERIC_MINUS_INFINITY } from '../batch/numeric.ts'
 import { type DataType, type Decimal, type Int64, type Interval, typeName } from '../batch/types.ts'
-import { dateOfDays, daysOfDate, isoWeek, isoWeekStart, joinMicros, splitMicros, weekday } from './civil.ts'
 import { isInfinite } from './datetime.ts'
-import { NUMERIC_INFINITY, NUMERIC_MINUS_INFINITY } from './numeric.ts'
 
 /** extract and date_trunc. Fields have Postgres' names, singular or plural. */
 

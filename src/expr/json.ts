@@ -1,6 +1,6 @@
 import { EngineError } from '../base/errors.ts'
+import { compareDecimals, formatDecimal, parseDecimal } from '../batch/numeric.ts'
 import type { Decimal } from '../batch/types.ts'
-import { compareDecimals, formatDecimal, parseDecimal } from './numeric.ts'
 
 /**
  * jsonb as Postgres has it: numbers are exact decimals, keys of an object are unique (the last one wins) and ordered by

@@ -1,8 +1,8 @@
 import type { Utf8Column, Validity } from '../batch/column.ts'
 import { decodeUtf8, int64At, setInt64 } from '../batch/column.ts'
+import { compareDecimals } from '../batch/numeric.ts'
 import { compareFloats } from './compare.ts'
 import { compareIntervals } from './interval.ts'
-import { compareDecimals } from './numeric.ts'
 
 /** What generated code may call by name. */
 export const KERNEL = {

@@ -1,5 +1,4 @@
 import { EngineError } from '../base/errors.ts'
-import type { Decimal } from '../batch/types.ts'
 import {
   absolute,
   baseTenThousand,
@@ -20,7 +19,8 @@ import {
   rescale,
   signOf,
   subtractDecimals,
-} from './numeric.ts'
+} from '../batch/numeric.ts'
+import type { Decimal } from '../batch/types.ts'
 
 /** Roots, powers and logarithms of exact decimals, with the result scales of Postgres' numeric.c. */
 

@@ -1,19 +1,13 @@
 import { assert, unreachable } from '../base/assert.ts'
 import { EngineError } from '../base/errors.ts'
+import { formatTime } from '../batch/civil.ts'
 import { isDecimal } from '../batch/column.ts'
+import { formatInterval, parseInterval } from '../batch/interval.ts'
+import { fitDecimal, formatDecimal, parseDecimal } from '../batch/numeric.ts'
 import { type DataType, type Datum, typeName } from '../batch/types.ts'
-import {
-  formatDate,
-  formatTime,
-  formatTimestamp,
-  formatTimestamptz,
-  parseDateTimeText,
-  type TextSettings,
-} from './datetime.ts'
-import { formatInterval, parseInterval } from './interval.ts'
+import { formatDate, formatTimestamp, formatTimestamptz, parseDateTimeText, type TextSettings } from './datetime.ts'
 import { formatJson, parseJson } from './json.ts'
 import { formatFloat, parseFloat4, parseFloat8, parseInteger } from './number-text.ts'
-import { fitDecimal, formatDecimal, parseDecimal } from './numeric.ts'
 import { formatArray, formatRow, parseArray, parseRow } from './text-nested.ts'
 import { timeZone } from './time-zone.ts'
 

@@ -1,5 +1,5 @@
+import { dateOfDays, MICROS_PER_DAY } from '../batch/civil.ts'
 import { encodeUtf8 } from '../batch/column.ts'
-import { dateOfDays, MICROS_PER_DAY } from '../batch/parse-time.ts'
 
 const TWO_32 = 4294967296
 const HEX = encodeUtf8('0123456789abcdef')

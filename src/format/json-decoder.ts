@@ -1,5 +1,6 @@
+import { MICROS_PER_DAY } from '../batch/civil.ts'
 import { parseDouble } from '../batch/parse-number.ts'
-import { MICROS_PER_DAY, TimeReader } from '../batch/parse-time.ts'
+import { TimeReader } from '../batch/parse-time.ts'
 import type { Arena } from './arena.ts'
 import { compileShape, type Fallback, type ShapeParser } from './json-compile.ts'
 import type { LooseChild, PathNode } from './json-path.ts'

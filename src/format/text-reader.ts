@@ -1,8 +1,12 @@
+import { EngineError } from '../base/errors.ts'
+import { MICROS_PER_DAY } from '../batch/civil.ts'
 import { decodeUtf8, encodeUtf8, int64AsNumber } from '../batch/column.ts'
+import { parseInterval } from '../batch/interval.ts'
 import { canonicalJson } from '../batch/jsonb.ts'
-import { fitDecimal, parseDecimal, parseDouble, parseWholeInto, trimEnd, trimStart } from '../batch/parse-number.ts'
-import { MICROS_PER_DAY, TimeReader } from '../batch/parse-time.ts'
-import { type Decimal, type Int64, typeName } from '../batch/types.ts'
+import { fitDecimal, parseDecimal } from '../batch/numeric.ts'
+import { parseDouble, parseWholeInto, trimEnd, trimStart } from '../batch/parse-number.ts'
+import { TimeReader } from '../batch/parse-time.ts'
+import { type Int64, typeName } from '../batch/types.ts'
 import type { Arena } from './arena.ts'
 import type { Slot } from './slot.ts'
 import { readInstant } from './time-format.ts'
@@ -85,6 +89,8 @@ export class TextReader {
         return this.#setInstant(slot, row, bytes, start, end)
       case 'time':
         return this.#setTime(slot, row, bytes, start, end)
+      case 'interval':
+        return this.#setInterval(slot, row, bytes, start, end)
       case 'uuid':
         return this.#setUuid(slot, row, bytes, start, end)
       case 'bytea':
@@ -121,15 +127,22 @@ export class TextReader {
   }
 
   #setNumeric(slot: Slot, row: number, bytes: Uint8Array, start: number, end: number): boolean {
-    const parsed = parseDecimal(bytes, start, end) ?? specialDecimal(decodeUtf8(bytes, start, end))
-    if (parsed === undefined) return false
     const { type } = slot
-    if (type.kind !== 'numeric' || type.precision === undefined) slot.boxed[row] = parsed
-    else {
-      const fitted = fitDecimal(parsed, type.precision, type.scale ?? 0)
-      if (fitted === undefined) return this.#outOfRange(slot, bytes, start, end)
-      slot.boxed[row] = fitted
-    }
+    if (type.kind !== 'numeric') return false
+    const value = attempt(() => {
+      const parsed = parseDecimal(decodeUtf8(bytes, start, end))
+      return parsed && fitDecimal(parsed, type.precision, type.scale)
+    })
+    if (value === 'refused') return this.#outOfRange(slot, bytes, start, end)
+    if (value === undefined) return false
+    slot.boxed[row] = value
+    return true
+  }
+
+  #setInterval(slot: Slot, row: number, bytes: Uint8Array, start: number, end: number): boolean {
+    const value = attempt(() => parseInterval(decodeUtf8(bytes, start, end)))
+    if (value === 'refused') return false
+    slot.boxed[row] = value
     return true
   }
 
@@ -224,13 +237,17 @@ function booleanOf(text: string): boolean | undefined {
 }
 
 function specialDouble(text: string): number | undefined {
-  const special = specialDecimal(text)?.special
-  return special === undefined ? undefined : Number(special)
-}
-
-function specialDecimal(text: string): Decimal | undefined {
   const match = /^(nan)$|^([+-]?)inf(inity)?$/i.exec(text)
   if (match === null) return undefined
-  const special = match[1] !== undefined ? 'NaN' : match[2] === '-' ? '-Infinity' : 'Infinity'
-  return { unscaled: 0n, scale: 0, special }
+  return match[1] !== undefined ? Number.NaN : match[2] === '-' ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY
+}
+
+/** What SQL's own readers make of a text; `refused` where they throw. */
+function attempt<T>(read: () => T): T | 'refused' {
+  try {
+    return read()
+  } catch (error) {
+    if (error instanceof EngineError) return 'refused'
+    throw error
+  }
 }

@@ -1,13 +1,7 @@
 import { EngineError } from '../base/errors.ts'
+import { daysInMonth, daysOfDate, MICROS_PER_DAY } from '../batch/civil.ts'
 import { decodeUtf8 } from '../batch/column.ts'
-import {
-  daysFromCivil,
-  daysInMonth,
-  type EpochUnit,
-  epochMicros,
-  MICROS_PER_DAY,
-  TimeReader,
-} from '../batch/parse-time.ts'
+import { type EpochUnit, epochMicros, TimeReader } from '../batch/parse-time.ts'
 import type { Int64 } from '../batch/types.ts'
 
 /**
@@ -193,5 +187,5 @@ function readPattern(
   if (at !== end || month < 1 || month > 12 || day < 1 || day > daysInMonth(year, month)) return undefined
   if (hour > 24 || minute > 59 || second > 60) return undefined
   const seconds = (hour * 60 + minute) * 60 + second - (zoned ? offset : 0)
-  return daysFromCivil(year, month, day) * MICROS_PER_DAY + seconds * 1_000_000 + micros
+  return daysOfDate(year, month, day) * MICROS_PER_DAY + seconds * 1_000_000 + micros
 }

@@ -1,8 +1,9 @@
 import { unreachable } from '../base/assert.ts'
 import { ColumnBuilder } from '../batch/builder.ts'
 import { type Column, encodeUtf8, isDecimal } from '../batch/column.ts'
-import { decimalText } from '../batch/parse-number.ts'
-import type { DataType, Datum, Interval } from '../batch/types.ts'
+import { formatInterval } from '../batch/interval.ts'
+import { formatDecimal } from '../batch/numeric.ts'
+import type { DataType, Datum } from '../batch/types.ts'
 import { ByteWriter } from './byte-writer.ts'
 
 /** `json`: a JSON value. `raw`: the text alone, as in CSV fields and record keys. */
@@ -148,13 +149,13 @@ export function writeDatum(type: DataType, value: Datum, spelling: Spelling, out
     }
     case 'numeric': {
       if (!isDecimal(value)) return
-      const text = decimalText(value)
+      const text = formatDecimal(value)
       if (value.special !== undefined && spelling === 'json') writeQuoted(text, out)
       else out.string(text)
       return
     }
     case 'interval': {
-      const text = typeof value === 'object' && 'months' in value ? intervalText(value) : ''
+      const text = typeof value === 'object' && 'months' in value ? formatInterval(value) : ''
       if (spelling === 'json') writeQuoted(text, out)
       else out.string(text)
       return
@@ -174,26 +175,4 @@ function writeFlat(type: DataType, value: Datum, spelling: Spelling, out: ByteWr
   const builder = new ColumnBuilder(type, 1)
   builder.append(value)
   valueWriter(type, spelling)(builder.finish(), 0, out)
-}
-
-/** As Postgres prints it: `1 year 2 mons 3 days 04:05:06.789`. */
-export function intervalText({ months, days, micros }: Interval): string {
-  const parts: string[] = []
-  const years = Math.trunc(months / 12)
-  const add = (count: number, unit: string): void => {
-    if (count !== 0) parts.push(`${count} ${unit}${count === 1 ? '' : 's'}`)
-  }
-  add(years, 'year')
-  add(months - 12 * years, 'mon')
-  add(days, 'day')
-  if (micros !== 0 || parts.length === 0) {
-    const total = Math.abs(micros)
-    const seconds = Math.floor(total / 1_000_000)
-    const pad = (n: number): string => String(n).padStart(2, '0')
-    const fraction = total % 1_000_000
-    const decimals = fraction === 0 ? '' : `.${String(fraction).padStart(6, '0').replace(/0+$/, '')}`
-    const clock = `${pad(Math.floor(seconds / 3600))}:${pad(Math.floor(seconds / 60) % 60)}:${pad(seconds % 60)}`
-    parts.push(`${micros < 0 ? '-' : ''}${clock}${decimals}`)
-  }
-  return parts.join(' ')
 }

@@ -1,6 +1,6 @@
 import { unreachable } from '../base/assert.ts'
+import { formatInterval } from '../batch/interval.ts'
 import type { AggregateCall, Expr, SortKey } from '../expr/expr.ts'
-import { formatInterval } from '../expr/interval.ts'
 import { printExpr } from '../expr/print.ts'
 import type { Aggregate, LogicalPlan, Scan, Window } from './logical.ts'
 import { inputsOf } from './walk.ts'

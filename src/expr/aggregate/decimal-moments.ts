@@ -1,7 +1,6 @@
 import { assert, unreachable } from '../../base/assert.ts'
 import { type Snapshot, snapshotField } from '../../base/snapshot.ts'
 import { type Column, datumAt, isDecimal } from '../../batch/column.ts'
-import type { Datum, Decimal } from '../../batch/types.ts'
 import {
   decimalOfInt,
   divideDecimals,
@@ -12,7 +11,8 @@ import {
   pow10,
   roundDecimal,
   subtractDecimals,
-} from '../numeric.ts'
+} from '../../batch/numeric.ts'
+import type { Datum, Decimal } from '../../batch/types.ts'
 import { sqrtDecimal } from '../numeric-math.ts'
 import type { Accumulator } from './accumulator.ts'
 import type { MomentResult } from './float-moments.ts'

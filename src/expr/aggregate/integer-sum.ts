@@ -3,8 +3,8 @@ import { EngineError } from '../../base/errors.ts'
 import { growFloat64 } from '../../base/grow.ts'
 import { type Snapshot, snapshotField } from '../../base/snapshot.ts'
 import { type Column, canonicalInt64, int64At, setInt64 } from '../../batch/column.ts'
+import { decimalOfInt, divideDecimals } from '../../batch/numeric.ts'
 import type { Datum } from '../../batch/types.ts'
-import { decimalOfInt, divideDecimals } from '../numeric.ts'
 import type { Accumulator } from './accumulator.ts'
 
 /** What becomes of the sum: itself, as bigint or numeric, or divided by the count of values. */

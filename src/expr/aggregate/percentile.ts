@@ -1,10 +1,10 @@
 import { assert } from '../../base/assert.ts'
 import { EngineError } from '../../base/errors.ts'
 import { isDecimal } from '../../batch/column.ts'
+import { decimalToNumber } from '../../batch/numeric.ts'
 import type { Datum } from '../../batch/types.ts'
 import type { Expr } from '../expr.ts'
 import { addIntervals, multiplyInterval, negateInterval } from '../interval.ts'
-import { decimalToNumber } from '../numeric.ts'
 import type { BagEntry } from './bag.ts'
 
 /** Where in a sorted bag: one fraction, an array of them, or NULL. */

@@ -1,4 +1,13 @@
 import { EngineError } from '../../base/errors.ts'
+import {
+  absDecimal,
+  addDecimals,
+  divideDecimals,
+  moduloDecimals,
+  multiplyDecimals,
+  negateDecimal,
+  subtractDecimals,
+} from '../../batch/numeric.ts'
 import { BIGINT, type DataType, DOUBLE, INTEGER, type Int64, NUMERIC, REAL, SMALLINT } from '../../batch/types.ts'
 import { floatOverflow } from '../cast.ts'
 import {
@@ -18,15 +27,6 @@ import {
   subtract32,
   subtract64,
 } from '../int64.ts'
-import {
-  absDecimal,
-  addDecimals,
-  divideDecimals,
-  moduloDecimals,
-  multiplyDecimals,
-  negateDecimal,
-  subtractDecimals,
-} from '../numeric.ts'
 import { powerDecimals, sqrtDecimal } from '../numeric-math.ts'
 import { define, type Overload } from './overload.ts'
 

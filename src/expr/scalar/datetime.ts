@@ -1,4 +1,6 @@
 import { EngineError } from '../../base/errors.ts'
+import { dateOfDays, daysInMonth, daysOfDate, joinMicros, MICROS_PER_DAY, splitMicros } from '../../batch/civil.ts'
+import { decimalToNumber } from '../../batch/numeric.ts'
 import {
   BIGINT,
   BOOLEAN,
@@ -16,7 +18,6 @@ import {
   TIMESTAMP,
   TIMESTAMPTZ,
 } from '../../batch/types.ts'
-import { dateOfDays, daysInMonth, daysOfDate, joinMicros, MICROS_PER_DAY, splitMicros } from '../civil.ts'
 import {
   checkDate,
   checkTimestamp,
@@ -47,7 +48,6 @@ import {
   multiplyInterval,
   negateInterval,
 } from '../interval.ts'
-import { decimalToNumber } from '../numeric.ts'
 import { fixedZone, type TimeZone, timeZone } from '../time-zone.ts'
 import { define, type Overload } from './overload.ts'
 

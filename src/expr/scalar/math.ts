@@ -1,5 +1,19 @@
 import { EngineError } from '../../base/errors.ts'
 import {
+  ceilDecimal,
+  compareDecimals,
+  decimalOfInt,
+  divideDecimals,
+  floorDecimal,
+  moduloDecimals,
+  multiplyDecimals,
+  roundDecimal,
+  signOf,
+  subtractDecimals,
+  trimTrailingZeros,
+  truncDecimal,
+} from '../../batch/numeric.ts'
+import {
   BIGINT,
   type DataType,
   type Datum,
@@ -13,20 +27,6 @@ import {
 import { floatOverflow } from '../cast.ts'
 import { type Comparison, compareFloats, comparisonOf } from '../compare.ts'
 import { check32, checkedInt64, modulo32, modulo64, roundHalfEven } from '../int64.ts'
-import {
-  ceilDecimal,
-  compareDecimals,
-  decimalOfInt,
-  divideDecimals,
-  floorDecimal,
-  moduloDecimals,
-  multiplyDecimals,
-  roundDecimal,
-  signOf,
-  subtractDecimals,
-  trimTrailingZeros,
-  truncDecimal,
-} from '../numeric.ts'
 import { expDecimal, lnDecimal, log10Decimal, logDecimals, powerDecimals } from '../numeric-math.ts'
 import { powerFloats } from './arithmetic.ts'
 import { ANYELEMENT, define, type Overload } from './overload.ts'

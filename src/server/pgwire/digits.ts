@@ -1,4 +1,4 @@
-import { dateOfDays, MICROS_PER_DAY } from '../../expr/civil.ts'
+import { dateOfDays, MICROS_PER_DAY } from '../../batch/civil.ts'
 import { formatFloat } from '../../expr/number-text.ts'
 import type { ByteWriter } from './bytes.ts'
 

@@ -1,6 +1,6 @@
 import { EngineError } from '../base/errors.ts'
-import { canonicalInt64 } from '../batch/column.ts'
-import type { Decimal, Int64 } from '../batch/types.ts'
+import { canonicalInt64 } from './column.ts'
+import type { Decimal, Int64 } from './types.ts'
 
 /** Exact decimals on bigint, with the result scales that Postgres gives each operation. */
 

@@ -1,7 +1,7 @@
 /** The proleptic Gregorian calendar as arithmetic, after Howard Hinnant's "chrono-compatible low-level date algorithms". */
 
-import { canonicalInt64 } from '../batch/column.ts'
-import type { Int64 } from '../batch/types.ts'
+import { canonicalInt64 } from './column.ts'
+import type { Int64 } from './types.ts'
 
 export const MICROS_PER_SECOND = 1_000_000
 export const MICROS_PER_MINUTE = 60_000_000
@@ -82,3 +82,15 @@ export function joinMicros(days: number, ofDay: number): Int64 {
   if (micros <= Number.MAX_SAFE_INTEGER && micros >= -Number.MAX_SAFE_INTEGER) return micros
   return canonicalInt64(BigInt(days) * BigInt(MICROS_PER_DAY) + BigInt(ofDay))
 }
+
+/** `HH:MM:SS[.ffffff]`, zeros at the end of the fraction dropped. Hours may exceed 24. */
+export function formatTime(micros: number): string {
+  const hours = Math.floor(micros / MICROS_PER_HOUR)
+  const minutes = Math.floor(micros / MICROS_PER_MINUTE) % 60
+  const seconds = Math.floor(micros / 1_000_000) % 60
+  const fraction = micros % 1_000_000
+  const tail = fraction === 0 ? '' : `.${String(fraction).padStart(6, '0').replace(/0+$/, '')}`
+  return `${pad2(hours)}:${pad2(minutes)}:${pad2(seconds)}${tail}`
+}
+
+const pad2 = (n: number): string => (n < 10 ? `0${n}` : `${n}`)
