@@ -1,5 +1,6 @@
 import type { Connector } from '../src/connector.ts'
 import { embedded } from './embedded/embedded.ts'
+import { generator } from './generator/generator.ts'
 
 /** Every connector there is. A new one adds its line. */
-export const connectors: readonly Connector[] = [embedded]
+export const connectors: readonly Connector[] = [embedded, generator]
