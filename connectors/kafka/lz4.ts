@@ -63,7 +63,8 @@ function decodeBlock(
       do literals += byte = from[at++]
       while (byte === 255)
     }
-    if (at + literals > end || out + literals > to.length) throw corrupt('lz4')
+    // Not written as `>`: what lies behind the memory reads as NaN.
+    if (!(at + literals <= end && out + literals <= to.length)) throw corrupt('lz4')
     if (literals > 32) to.set(from.subarray(at, at + literals), out)
     else for (let i = 0; i < literals; i++) to[out + i] = from[at + i]
     at += literals
@@ -77,7 +78,7 @@ function decodeBlock(
       do length += byte = from[at++]
       while (byte === 255)
     }
-    if (distance === 0 || out - distance < frameStart || out + length > to.length) throw corrupt('lz4')
+    if (!(distance > 0 && out - distance >= frameStart && out + length <= to.length)) throw corrupt('lz4')
     out = copyMatch(to, out, distance, length)
   }
 }
@@ -100,6 +101,8 @@ export function lz4Encode(bytes: Uint8Array, length: number): Uint8Array {
     putUint32(to, out, stored ? size | 0x80000000 : size)
     out += 4 + size
   }
+  // A block that was not worth packing may have left bytes here.
+  putUint32(to, out, 0)
   return to.subarray(0, out + 4)
 }
 

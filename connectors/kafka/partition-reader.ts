@@ -102,9 +102,12 @@ export class PartitionReader {
         continue
       }
       const start = batch.at + BATCH_HEADER_BYTES
-      const span = batch.codec === 0 ? { bytes, start } : decompress(batch.codec, bytes, start, batch.end, this.#arena)
+      const span =
+        batch.codec === 0
+          ? { bytes, start, end: batch.end }
+          : decompress(batch.codec, bytes, start, batch.end, this.#arena)
       this.#afterBatch = batch.lastOffset + 1
-      this.#cursor = new RecordCursor(batch, span.bytes, span.start)
+      this.#cursor = new RecordCursor(batch, span.bytes, span.start, span.end)
       return this.#cursor
     }
   }

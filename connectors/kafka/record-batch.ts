@@ -34,7 +34,7 @@ export function offsetAfter(bytes: Uint8Array, start: number, end: number, from:
   let next = from
   for (let at = start; at + BATCH_HEADER_BYTES <= end; ) {
     const batchEnd = at + 12 + int32(bytes, at + 8)
-    if (batchEnd > end) break
+    if (batchEnd > end || batchEnd < at + BATCH_HEADER_BYTES) break
     next = Math.max(next, int64(bytes, at) + int32(bytes, at + 23) + 1)
     at = batchEnd
   }
@@ -48,6 +48,7 @@ export function readBatchHeader(bytes: Uint8Array, at: number, end: number, wher
   if (batchEnd > end) return undefined
   const magic = bytes[at + 16]
   const baseOffset = int64(bytes, at)
+  if (batchEnd < at + BATCH_HEADER_BYTES) throw damaged(`a record batch too short at offset ${baseOffset} of ${where}`)
   if (magic !== 2) {
     const hint = 'The topic holds messages from before Kafka 0.11; copy it with a newer client.'
     throw new EngineError('0A000', `message format ${magic} at offset ${baseOffset} of ${where}`, {
@@ -56,10 +57,7 @@ export function readBatchHeader(bytes: Uint8Array, at: number, end: number, wher
     })
   }
   if (crc32c(bytes, at + 21, batchEnd) !== int32(bytes, at + 17) >>> 0) {
-    const hint =
-      "The network or the broker's disk damaged it; it is read again, and skipped by start_offsets if it stays so."
-    const details = { actor: 'external', retryable: true, hint } as const
-    throw new EngineError('XX001', `wrong checksum of the records at offset ${baseOffset} of ${where}`, details)
+    throw damaged(`wrong checksum of the records at offset ${baseOffset} of ${where}`)
   }
   const attributes = (bytes[at + 21] << 8) | bytes[at + 22]
   return {
@@ -75,6 +73,12 @@ export function readBatchHeader(bytes: Uint8Array, at: number, end: number, wher
     producerId: int64(bytes, at + 43),
     recordCount: int32(bytes, at + 57),
   }
+}
+
+function damaged(message: string): EngineError {
+  const hint =
+    "The network or the broker's disk damaged them; they are read again. start_offsets goes past them if they stay so."
+  return new EngineError('XX001', message, { actor: 'external', retryable: true, hint })
 }
 
 /**
@@ -114,14 +118,16 @@ function isAbortMarker(batch: BatchHeader, bytes: Uint8Array): boolean {
 export class RecordCursor {
   readonly bytes: Uint8Array
   readonly #batch: BatchHeader
+  readonly #end: number
   #at: number
   #left: number
 
-  /** The records, not compressed, begin at bytes[at]. */
-  constructor(batch: BatchHeader, bytes: Uint8Array, at: number) {
+  /** The records, not compressed, are bytes[start … end). */
+  constructor(batch: BatchHeader, bytes: Uint8Array, start: number, end: number) {
     this.bytes = bytes
     this.#batch = batch
-    this.#at = at
+    this.#at = start
+    this.#end = end
     this.#left = batch.recordCount
   }
 
@@ -163,6 +169,10 @@ export class RecordCursor {
       byte = bytes[at++]
       const valueLength = unzigzag(byte < 128 ? byte : longVarint(bytes, at, byte & 127))
       if (byte > 127) at = varintEnd
+      const valueEnd = valueLength < 0 ? at : at + valueLength
+      // Not written as `>`: what lies behind the memory reads as NaN.
+      if (!(valueEnd <= end && end <= this.#end))
+        throw damaged(`a record past the end of its batch at offset ${baseOffset}`)
       if (offset >= to) {
         left = 0
         next = to
@@ -170,9 +180,8 @@ export class RecordCursor {
       }
       if (offset >= from) {
         const timestamp = appendTimestamp ?? (baseTimestamp < 0 ? -1 : baseTimestamp + timestampDelta)
-        const valueStart = valueLength < 0 ? -1 : at
-        decoder.record(valueStart, valueLength < 0 ? -1 : at + valueLength, offset, timestamp, keyStart, keyEnd)
-        if (decoder.wantsHeaders) decoder.headers(readHeaders(bytes, valueLength < 0 ? at : at + valueLength))
+        decoder.record(valueLength < 0 ? -1 : at, valueLength < 0 ? -1 : valueEnd, offset, timestamp, keyStart, keyEnd)
+        if (decoder.wantsHeaders) decoder.headers(readHeaders(bytes, valueEnd, end))
         given++
         next = offset + 1
       }
@@ -213,7 +222,7 @@ function skipVarint(bytes: Uint8Array, start: number): number {
 
 const text = new TextDecoder()
 
-function readHeaders(bytes: Uint8Array, start: number): RecordHeader[] {
+function readHeaders(bytes: Uint8Array, start: number, end: number): RecordHeader[] {
   let at = start
   const length = (): number => {
     const value = unzigzag(readVarint(bytes, at))
@@ -228,6 +237,7 @@ function readHeaders(bytes: Uint8Array, start: number): RecordHeader[] {
     const valueLength = length()
     const value = valueLength < 0 ? null : bytes.subarray(at, at + valueLength)
     at += Math.max(0, valueLength)
+    if (keyLength < 0 || !(at <= end)) throw damaged('record headers past the end of their record')
     headers.push({ key, value })
   }
   return headers

@@ -60,7 +60,8 @@ function decodeBlock(from: Uint8Array, start: number, end: number, to: Uint8Arra
         for (let i = 0; i < count; i++) length += from[at + i] * 2 ** (8 * i)
         at += count
       }
-      if (at + length > end || out + length > outEnd) throw corrupt('snappy')
+      // Not written as `>`: what lies behind the memory reads as NaN.
+      if (!(at + length <= end && out + length <= outEnd)) throw corrupt('snappy')
       if (length > 32) to.set(from.subarray(at, at + length), out)
       else for (let i = 0; i < length; i++) to[out + i] = from[at + i]
       at += length
@@ -75,7 +76,7 @@ function decodeBlock(from: Uint8Array, start: number, end: number, to: Uint8Arra
       if (kind === 3) distance += (from[at + 2] | (from[at + 3] << 8)) * 65536
       at += kind === 3 ? 4 : 2
     }
-    if (distance === 0 || out - distance < outStart || out + length > outEnd) throw corrupt('snappy')
+    if (!(distance > 0 && out - distance >= outStart && out + length <= outEnd)) throw corrupt('snappy')
     out = copyMatch(to, out, distance, length)
   }
   if (out !== outEnd) throw corrupt('snappy')

@@ -21,6 +21,8 @@ async function transactions(topic: string, steps: readonly (readonly string[])[]
     producerId: -1n,
     producerEpoch: -1,
     idempotent: true,
+    retryDelay: 20,
+    retries: 100,
     serializers: stringSerializers,
   })
   for (const records of steps) {
