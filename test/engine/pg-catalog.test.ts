@@ -1,7 +1,7 @@
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
-import { systemClock } from '../../src/base/clock.ts'
+import { type Clock, systemClock } from '../../src/base/clock.ts'
 import { silentLogger } from '../../src/base/log.ts'
 import { BIGINT, DOUBLE, TEXT, TIMESTAMPTZ } from '../../src/batch/types.ts'
 import { createPgCatalog } from '../../src/engine/pg-catalog/catalog.ts'
@@ -112,6 +112,21 @@ describe('the catalog', () => {
   test('a relation that Postgres refuses does not hide the others', async () => {
     catalog.sync([{ ...sensors, columns: [sensors.columns[0], sensors.columns[0]] }, averages])
     expect((await catalog.query(classes)).rows.map(r => r[0])).toEqual(['Averages'])
+  })
+
+  test('ends when nobody asks for a while', async () => {
+    const ends: (() => void)[] = []
+    const clock: Clock = { ...systemClock, sleep: () => new Promise(resolve => ends.push(resolve)) }
+    const idle = createPgCatalog({ clock, log: silentLogger, cacheDir })
+    expect(idle.running).toBe(false)
+    await idle.query('select 1 from pg_class limit 1')
+    await idle.query('select 1 from pg_class limit 1')
+    ends[0]() // the wait of the first query: another came after it
+    await new Promise(setImmediate)
+    expect(idle.running).toBe(true)
+    ends[1]()
+    await new Promise(setImmediate)
+    expect(idle.running).toBe(false)
   })
 
   test('starts again after its end', async () => {

@@ -147,6 +147,28 @@ test('a slow reader stops the pulling of its rows; a gone one ends the statement
   await until(() => engine.sessions.size === 0)
 })
 
+test('a server closes though a client does not read', async () => {
+  const other = await startTestServer(engine, { outputBytesMax: 1 })
+  const socket = connect(other.port, '127.0.0.1', () => {
+    socket.write(Buffer.concat([startup(), query('endless')]))
+    socket.pause()
+  })
+  socket.on('error', () => {})
+  pulled = 0
+  await until(() => pulled > 10)
+  await other.close()
+  expect(engine.sessions.size).toBe(0)
+  socket.destroy()
+})
+
+test('a client that never finishes its start-up is let go', async () => {
+  const other = await startTestServer(engine, { startupTimeoutMs: 20 })
+  const socket = connect(other.port, '127.0.0.1', () => socket.write(startup().subarray(0, 9)))
+  socket.resume()
+  await new Promise(resolve => socket.on('close', resolve))
+  await other.close()
+})
+
 test('a server that closes tells its clients', async () => {
   const other = await startTestServer(engine)
   const c = new pg.Client({ ...config(), port: other.port })

@@ -13,6 +13,8 @@ import { type CatalogObject, ddlOf, type ObjectDdl, quote } from './objects.ts'
 
 /** Answers queries on pg_catalog and information_schema as Postgres does, because Postgres answers them. */
 export interface PgCatalog {
+  /** Whether the process behind it runs now, with its some 400 MB. */
+  readonly running: boolean
   /** What the queries shall see from now on. Cheap: carried out before the next query, for what has changed. */
   sync(objects: readonly CatalogObject[]): void
   /** Parameters' and result's types. */
@@ -77,6 +79,10 @@ class PgliteCatalog implements PgCatalog {
     this.#options = options
   }
 
+  get running(): boolean {
+    return this.#process?.alive ?? false
+  }
+
   sync(objects: readonly CatalogObject[]): void {
     this.#objects = objects
   }
@@ -107,15 +113,21 @@ class PgliteCatalog implements PgCatalog {
   }
 
   async close(): Promise<void> {
-    await this.#process?.close()
+    const ending = this.#process
+    // Who asks meanwhile gets a new one.
     this.#process = undefined
+    await ending?.close()
   }
 
   async #ask(request: CatalogRequest): Promise<CatalogAnswer> {
     const running = this.#running()
     running.show(this.#objects)
-    this.#endWhenIdle(running, ++this.#queryCount)
-    return running.ask(request)
+    const queryCount = ++this.#queryCount
+    try {
+      return await running.ask(request)
+    } finally {
+      if (queryCount === this.#queryCount) this.#endWhenIdle(running, queryCount)
+    }
   }
 
   #running(): CatalogProcess {

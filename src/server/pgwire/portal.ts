@@ -88,7 +88,8 @@ export function timeZoneOf(session: Session): string {
   return session.settings.get('timezone') ?? 'UTC'
 }
 
-function dataRows(schema: Schema, formats: readonly number[], settings: TextSettings): BindRows {
+/** Rows as DataRow messages. */
+export function dataRows(schema: Schema, formats: readonly number[], settings: TextSettings): BindRows {
   return (batch: Batch) => {
     const cells = batch.columns.map((column, c) => {
       const { type } = schema.fields[c]

@@ -42,6 +42,8 @@ export interface PgServer {
 
 /** A quiet peer is asked for a sign of life after this time, so that half-open connections end. */
 const KEEP_ALIVE_MS = 60_000
+/** For a closing server's clients to take what is buffered for them. */
+const CLOSE_GRACE_MS = 500
 const SOCKET_HIGH_WATER_BYTES = 64 * 1024
 /** Sockets that may be open besides the admitted clients: cancel requests, and those still starting. */
 const SOCKETS_EXTRA = 64
@@ -102,13 +104,16 @@ class Clients implements ConnectionHost {
   serve(socket: Socket): void {
     const connection = new Connection(this, wireOf(socket))
     this.#open.set(connection, socket)
-    socket.setTimeout(this.#limits.startupTimeoutMs, () => {
-      if (connection.started) socket.setTimeout(0)
-      else socket.destroy()
+    const closed = new AbortController()
+    void this.clock.sleep(this.#limits.startupTimeoutMs, closed.signal).then(() => {
+      if (!connection.started) socket.destroy()
     })
     socket.on('data', bytes => connection.receive(bytes))
     socket.on('error', error => this.log.debug({ error: error.message }, 'a client connection broke'))
+    // A client that says no more listens no more: a killed one looks like this while nothing is sent to it.
+    socket.on('end', () => void connection.close())
     socket.on('close', () => {
+      closed.abort()
       void connection.close().finally(() => this.#forget(connection))
     })
   }
@@ -133,8 +138,13 @@ class Clients implements ConnectionHost {
     const error = new EngineError('57P01', 'terminating connection due to administrator command')
     await Promise.all(
       [...this.#open].map(async ([connection, socket]) => {
-        await connection.terminate(error)
+        const ended = connection.terminate(error)
+        const grace = new AbortController()
+        // A client that does not read would hold the server up.
+        await Promise.race([ended, this.clock.sleep(CLOSE_GRACE_MS, grace.signal)])
+        grace.abort()
         socket.destroy()
+        await ended
       }),
     )
   }
