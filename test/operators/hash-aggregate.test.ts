@@ -2,54 +2,16 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { Schema } from '../../src/batch/types.ts'
 import type { Operator, SideOutput } from '../../src/dataflow/operator.ts'
-import { resolveAggregate } from '../../src/expr/aggregate/resolve.ts'
-import type { AggregateCall, Expr } from '../../src/expr/expr.ts'
-import { compileColumnReferences } from '../../src/operators/evaluate.ts'
-import { HashAggregate } from '../../src/operators/hash-aggregate.ts'
+import { type AggregateSettings, aggregate as build, call } from '../support/aggregate.ts'
 import { play, schemaOf } from '../support/play.ts'
 
-function column(schema: Schema, name: string): Expr {
-  const index = schema.fields.findIndex(f => f.name === name)
-  return { kind: 'column', index, name, type: schema.fields[index].type }
-}
+type Settings = Omit<AggregateSettings, 'calls'> & { readonly calls: readonly (readonly [string, string?])[] }
 
-function call(schema: Schema, name: string, arg?: string): AggregateCall {
-  const args = arg === undefined ? [] : [column(schema, arg)]
-  const resolved = resolveAggregate(
-    name,
-    args.map(a => a.type),
-  )
-  if (!resolved) throw new Error(`no aggregate ${name}`)
-  return { id: resolved.id, name, args, distinct: false, orderBy: [], type: resolved.type }
-}
-
-interface Settings {
-  keys: string[]
-  calls: [string, string?][]
-  windowEnd?: number
-  final?: boolean
-  retractable?: boolean
-}
-
-function aggregate(schema: Schema, { keys, calls, windowEnd, final = false, retractable = false }: Settings) {
-  const aggregates = calls.map(([name, arg]) => call(schema, name, arg))
-  const output = {
-    fields: [
-      ...keys.map(k => ({ name: k, type: column(schema, k).type })),
-      ...aggregates.map(a => ({ name: a.name, type: a.type })),
-    ],
-  }
-  return (side: SideOutput): Operator =>
-    new HashAggregate({
-      schema: output,
-      keys: keys.map(k => column(schema, k)),
-      aggregates,
-      windowEnd,
-      final,
-      retractable,
-      compile: compileColumnReferences,
-      side,
-    })
+function aggregate(schema: Schema, settings: Settings): ReturnType<typeof build> {
+  return build(schema, {
+    ...settings,
+    calls: settings.calls.map(([name, arg = '']) => call(schema, `${name} ${arg}`.trim())),
+  })
 }
 
 const readings = schemaOf('device text, v double, n integer, we timestamp')
