@@ -6,7 +6,7 @@ export interface Clock {
   nowMs(): number
   /** Milliseconds from an arbitrary start; never goes back. For durations. */
   monotonicMs(): number
-  /** Resolves after `ms`, or at once when the signal aborts. Never rejects. */
+  /** Resolves after `ms`, or at once when the signal aborts. Never rejects. 0 lets pending input and messages in first. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>
 }
 
@@ -22,6 +22,7 @@ export const systemClock: Clock = {
         signal?.removeEventListener('abort', end)
         resolve()
       }
+      if (ms <= 0) return void setImmediate(resolve)
       const timer = setTimeout(end, ms)
       signal?.addEventListener('abort', end, { once: true })
     }),

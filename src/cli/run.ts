@@ -1,0 +1,110 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { EngineError } from '../base/errors.ts'
+import type { Logger } from '../base/log.ts'
+import type { Engine } from '../engine/engine.ts'
+import type { Command, Terminal } from './command.ts'
+import { located, reportErrors, runScript } from './script.ts'
+import type { OpenEngine } from './serve.ts'
+
+export async function readSql(file: string): Promise<string> {
+  try {
+    return await readFile(file, 'utf8')
+  } catch (cause) {
+    throw new EngineError('58P01', `cannot read ${file}: ${cause instanceof Error ? cause.message : cause}`, { cause })
+  }
+}
+
+async function withTemporaryEngine<T>(open: OpenEngine, log: Logger, work: (engine: Engine) => Promise<T>): Promise<T> {
+  const dataDir = await mkdtemp(join(tmpdir(), 'tidemark-'))
+  const engine = await open({ dataDir, log, workers: 1 })
+  try {
+    return await work(engine)
+  } finally {
+    await engine.close()
+    await rm(dataDir, { recursive: true, force: true })
+  }
+}
+
+/** `tidemark run`: the statements in this process; then waits for its jobs. */
+export function runFileCommand(open: OpenEngine, makeLog: (level: string) => Logger): Command {
+  return {
+    name: 'run',
+    synopsis: 'FILE.sql [flags]',
+    doc: 'run a file in this process: until its bounded inputs end, or until Ctrl-C',
+    words: [1, 1],
+    flags: [
+      { name: 'data', value: 'DIR', doc: 'keep state there and go on from it; else it is gone in the end' },
+      { name: 'log-level', value: 'LEVEL', doc: 'debug, info, warn or error', default: 'warn' },
+    ],
+    run: async ([file], flags, terminal) => {
+      const sql = await readSql(file)
+      const log = makeLog(String(flags['log-level']))
+      const work = async (engine: Engine): Promise<number> => {
+        await runScript(sql, engine, terminal, { quiet: false })
+        return await untilDone(engine, terminal)
+      }
+      if (flags.data === undefined) return await withTemporaryEngine(open, log, work)
+      const engine = await open({ dataDir: String(flags.data), log, workers: 1 })
+      try {
+        return await work(engine)
+      } finally {
+        await engine.close()
+      }
+    },
+  }
+}
+
+/** Until every job has read all its bounded input, one failed, or Ctrl-C. */
+async function untilDone(engine: Engine, terminal: Terminal): Promise<number> {
+  for (;;) {
+    const jobs = await engine.supervisor.status()
+    const failed = jobs.filter(j => j.state === 'failed')
+    for (const { job, error } of failed) terminal.err(`error: job ${job} failed: ${error}\n`)
+    if (failed.length > 0) return 1
+    if (jobs.every(j => j.state === 'ended') || terminal.signal.aborted) return 0
+    if (terminal.isTTY) terminal.err(`\r${jobs.reduce((n, j) => n + j.rowsIn, 0).toLocaleString('en')} rows read`)
+    await engine.options.clock.sleep(100, terminal.signal)
+  }
+}
+
+/** `tidemark check`: every error of a file, nothing run. */
+export function checkCommand(open: OpenEngine, makeLog: (level: string) => Logger): Command {
+  return {
+    name: 'check',
+    synopsis: 'FILE.sql …',
+    doc: 'parse and bind, and report every error with line, column and a hint',
+    words: [1, Number.POSITIVE_INFINITY],
+    flags: [],
+    run: async (files, _, terminal) => {
+      let errors = 0
+      for (const file of files) {
+        const sql = await readSql(file)
+        const found = await withTemporaryEngine(open, makeLog('error'), engine => checkScript(sql, engine))
+        errors += reportErrors(found, file, terminal)
+      }
+      return errors > 0 ? 1 : 0
+    },
+  }
+}
+
+async function checkScript(sql: string, engine: Engine): Promise<unknown[]> {
+  const session = await engine.connect({ user: 'tidemark', database: 'tidemark', settings: new Map() })
+  const errors: unknown[] = []
+  let statements: ReturnType<typeof session.parse>
+  try {
+    statements = session.parse(sql)
+  } catch (error) {
+    return [located(error, sql, 0)]
+  }
+  for (const statement of statements) {
+    try {
+      const prepared = await session.prepare(statement, [])
+      await engine.define(prepared.statement, { sql: statement.sql, searchPath: ['public'], timeZone: 'UTC' })
+    } catch (error) {
+      errors.push(located(error, sql, statement.offset))
+    }
+  }
+  return errors
+}

@@ -1,0 +1,76 @@
+import { EngineError } from '../base/errors.ts'
+import { rowAt } from '../batch/batch.ts'
+import type { Engine } from '../engine/engine.ts'
+import type { Result, Session } from '../engine/session.ts'
+import { formatDatum } from '../expr/text.ts'
+import { describeError, type Terminal } from './command.ts'
+
+/** Runs the statements of a script one after another in a session of its own; throws at the first that fails, saying where. */
+export async function runScript(
+  sql: string,
+  engine: Engine,
+  terminal: Terminal,
+  { quiet }: { readonly quiet: boolean },
+): Promise<void> {
+  const session = await engine.connect({ user: 'tidemark', database: 'tidemark', settings: new Map() })
+  session.onNotice = ({ severity, error }) => {
+    if (!quiet) terminal.err(`${severity.toLowerCase()}: ${error.message}\n`)
+  }
+  try {
+    for (const statement of session.parse(sql)) {
+      try {
+        const prepared = await session.prepare(statement, [])
+        const result = await session.execute(prepared, [])
+        if (!quiet) await printResult(result, session, terminal)
+      } catch (error) {
+        throw located(error, sql, statement.offset)
+      }
+    }
+  } finally {
+    await session.close()
+  }
+}
+
+/** Adds line and column to an error with a position. */
+export function located(error: unknown, sql: string, offset: number): unknown {
+  if (!(error instanceof EngineError) || error.position === undefined) return error
+  const before = sql.slice(0, offset + error.position - 1)
+  const line = before.split('\n').length
+  const column = before.length - before.lastIndexOf('\n')
+  const { detail, hint, actor, retryable, cause } = error
+  return new EngineError(error.sqlState, `line ${line}, column ${column}: ${error.message}`, {
+    detail,
+    hint,
+    actor,
+    retryable,
+    cause,
+  })
+}
+
+/** Rows as tab-separated text with a header, as they come. */
+async function printResult(result: Result, session: Session, terminal: Terminal): Promise<void> {
+  if (result.kind === 'command') {
+    if (result.tag !== '') terminal.err(`${result.tag}\n`)
+    return
+  }
+  const { fields } = result.schema
+  const timeZone = session.settings.get('timezone') ?? 'UTC'
+  terminal.out(`${fields.map(f => f.name).join('\t')}\n`)
+  for await (const batch of result.batches) {
+    if (terminal.signal.aborted) return
+    let text = ''
+    for (let row = 0; row < batch.rowCount; row++) {
+      const values = rowAt(batch, row).map((value, c) =>
+        value === null ? '' : formatDatum(value, fields[c].type, { timeZone }),
+      )
+      text += `${values.join('\t')}\n`
+    }
+    terminal.out(text)
+  }
+}
+
+/** Prints every error of a script, each with line and column; answers how many. */
+export function reportErrors(errors: readonly unknown[], file: string, terminal: Terminal): number {
+  for (const error of errors) terminal.err(describeError(error).replace('error: ', `${file}: error: `))
+  return errors.length
+}

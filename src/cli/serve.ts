@@ -1,0 +1,92 @@
+import { systemClock } from '../base/clock.ts'
+import { EngineError } from '../base/errors.ts'
+import type { Logger } from '../base/log.ts'
+import type { Engine } from '../engine/engine.ts'
+import { startPgServer } from '../server/pgwire/server.ts'
+import { type Command, parsePort } from './command.ts'
+import { runScript } from './script.ts'
+
+/** Opens the engine of a data directory; given by main, which knows the connectors. */
+export type OpenEngine = (options: {
+  readonly dataDir: string
+  readonly log: Logger
+  readonly workers: number
+}) => Promise<Engine>
+
+/** Says where the fleet is simulated and what is kept of it; every statement leaves an existing object alone. */
+const DEMO = `
+CREATE SOURCE IF NOT EXISTS readings (
+  device_id TEXT, site TEXT, ts TIMESTAMPTZ, temperature DOUBLE PRECISION, humidity DOUBLE PRECISION,
+  equivalentco2ppm DOUBLE PRECISION, totalvocppb DOUBLE PRECISION, battery DOUBLE PRECISION,
+  WATERMARK FOR ts AS ts - INTERVAL '5 seconds'
+) WITH (connector = 'generator', devices = '1000', rate = '1000', out_of_order = '0.05', late = '0.002',
+        duplicated = '0.01', malformed = '0.001', wrong_clock = '0.001', silent = '0.01');
+CREATE MATERIALIZED VIEW IF NOT EXISTS air AS
+  SELECT device_id, window_start, window_end, avg(temperature) AS avg_temperature, max(equivalentco2ppm) AS max_co2, count(*) AS readings
+  FROM TUMBLE(readings, ts, INTERVAL '10 seconds') GROUP BY device_id, window_start, window_end
+  WITH (retention = '10 minutes');
+CREATE MATERIALIZED VIEW IF NOT EXISTS fleet AS
+  SELECT site, count(*) AS readings, avg(temperature) AS avg_temperature, max(equivalentco2ppm) AS max_co2
+  FROM readings GROUP BY site;
+`
+
+export function serveCommand(open: OpenEngine, makeLog: (level: string) => Logger): Command {
+  return {
+    name: 'serve',
+    synopsis: '[flags]',
+    doc: 'run the server: jobs, and the Postgres port to speak to them',
+    examples: ['tidemark serve --demo', 'psql -h localhost -p 7432 -c "SELECT * FROM tidemark.jobs"'],
+    words: [0, 0],
+    flags: [
+      { name: 'data', value: 'DIR', doc: 'where everything is kept', default: './tidemark-data' },
+      { name: 'host', value: 'ADDRESS', doc: 'address to listen on', default: '127.0.0.1' },
+      { name: 'pg-port', value: 'PORT', doc: 'port of the Postgres protocol', default: '7432', parse: parsePort },
+      { name: 'demo', doc: 'with a simulated fleet of devices and views over it' },
+      { name: 'workers', value: 'N', doc: 'threads for jobs', default: '2', parse: parseCount },
+      { name: 'max-connections', value: 'N', doc: 'clients at once', default: '200', parse: parseCount },
+      { name: 'log-level', value: 'LEVEL', doc: 'debug, info, warn or error', default: 'info' },
+    ],
+    run: async (_, flags, terminal) => {
+      const host = String(flags.host)
+      if (!isLoopback(host)) {
+        terminal.err(`warning: ${host} is reachable from outside, and clients are trusted without a password\n`)
+      }
+      const log = makeLog(String(flags['log-level']))
+      const engine = await open({ dataDir: String(flags.data), log, workers: Number(flags.workers) })
+      const limits = { connectionsMax: Number(flags['max-connections']) }
+      const server = await startPgServer({
+        host,
+        port: Number(flags['pg-port']),
+        sessions: engine,
+        log,
+        limits,
+        clock: systemClock,
+      })
+      if (flags.demo) await runScript(DEMO, engine, terminal, { quiet: true })
+      terminal.out(`tidemark is ready: psql -h ${host} -p ${server.port}\n`)
+      if (flags.demo) {
+        terminal.out(
+          '  SELECT * FROM fleet;                                      -- ask again: it changes as you look\n',
+        )
+        terminal.out('  SELECT * FROM air ORDER BY window_start DESC, device_id LIMIT 10;\n')
+        terminal.out('  SELECT * FROM tidemark.late_rows LIMIT 5;   SELECT * FROM tidemark.bad_rows LIMIT 5;\n')
+      }
+      if (!terminal.signal.aborted)
+        await new Promise<void>(resolve => terminal.signal.addEventListener('abort', () => resolve(), { once: true }))
+      terminal.err('saving the jobs and ending\n')
+      await server.close()
+      await engine.close()
+      return 0
+    },
+  }
+}
+
+export function parseCount(text: string): number {
+  const count = Number(text)
+  if (!/^\d+$/.test(text) || count < 1) throw new EngineError('22023', `"${text}" is not a positive whole number`)
+  return count
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || host.startsWith('127.')
+}

@@ -1,0 +1,119 @@
+import { assert, unreachable } from '../base/assert.ts'
+import { EngineError, notSupported } from '../base/errors.ts'
+import { type Batch, ownedCopy } from '../batch/batch.ts'
+import type { NodeId } from '../dataflow/graph.ts'
+import type { Operator, SideOutput } from '../dataflow/operator.ts'
+import { compileProjection, type Projection } from '../expr/compile.ts'
+import type { EvalContext, Expr } from '../expr/expr.ts'
+import type { Compile } from '../operators/evaluate.ts'
+import { Filter } from '../operators/filter.ts'
+import { HashAggregate } from '../operators/hash-aggregate.ts'
+import { Hop } from '../operators/hop.ts'
+import { Project } from '../operators/project.ts'
+import { Sort } from '../operators/sort.ts'
+import { Tumble } from '../operators/tumble.ts'
+import { Union } from '../operators/union.ts'
+import type { Aggregate, LogicalPlan, Scan } from '../plan/logical.ts'
+import { isChanging } from '../plan/properties.ts'
+
+/** How a plan's leaves and surroundings are given when it is made a dataflow. */
+export interface BuildContext {
+  /** Adds an operator to the graph. */
+  readonly add: (operator: Operator, inputs: readonly NodeId[]) => NodeId
+  /** A read: inputs end, and aggregates answer once, at the end. */
+  readonly bounded: boolean
+  /** Adds whatever brings the rows of a scan; answers its node. */
+  readonly scan: (scan: Scan) => NodeId
+  /** Rows that never change, for VALUES and SELECT without FROM: pushed by whoever runs the dataflow. */
+  readonly constant: (batch: Batch) => NodeId
+  readonly evalContext: () => EvalContext
+  /** Where unusable rows go. Undefined: an error ends the read. */
+  readonly side: SideOutput | undefined
+}
+
+/** Makes a plan a dataflow; answers the node its rows come from. */
+export function buildPlan(plan: LogicalPlan, context: BuildContext): NodeId {
+  const compile = compiler(context)
+  const { side } = context
+  const add = (operator: Operator, ...inputs: NodeId[]): NodeId => context.add(operator, inputs)
+  const build = (input: LogicalPlan): NodeId => buildPlan(input, context)
+  switch (plan.kind) {
+    case 'scan': {
+      const node = context.scan(plan)
+      return plan.predicate
+        ? add(new Filter({ schema: plan.schema, predicate: plan.predicate, compile, side }), node)
+        : node
+    }
+    case 'values': {
+      const evaluated = plan.rows.map(row => compile(row)(oneRow))
+      const schema = plan.schema
+      const rows = evaluated.map((columns): Batch => ({ schema, rowCount: 1, columns, weights: undefined }))
+      return add(new Union(schema), ...rows.map(row => context.constant(ownedCopy(row))))
+    }
+    case 'filter':
+      return add(new Filter({ schema: plan.schema, predicate: plan.predicate, compile, side }), build(plan.input))
+    case 'project':
+      return add(new Project({ schema: plan.schema, exprs: plan.exprs, compile, side }), build(plan.input))
+    case 'window': {
+      const { schema, time, sizeMicros, slideMicros, offsetMicros } = plan
+      const operator =
+        plan.function === 'tumble'
+          ? new Tumble({ schema, time, sizeMicros, offsetMicros, side })
+          : new Hop({ schema, time, sizeMicros, slideMicros, offsetMicros, side })
+      return add(operator, build(plan.input))
+    }
+    case 'aggregate':
+      return buildAggregate(plan, context, compile, add)
+    case 'union':
+      return add(new Union(plan.schema), ...plan.inputs.map(build))
+    case 'sort': {
+      const { schema, keys } = plan
+      const limit = rowCount(plan.limit, 'LIMIT')
+      const offset = rowCount(plan.offset, 'OFFSET') ?? 0
+      return add(new Sort({ schema, keys, limit, offset, compile }), build(plan.input))
+    }
+    default:
+      return unreachable(plan)
+  }
+}
+
+/** The number a LIMIT or OFFSET came to; NULL is none. */
+function rowCount(expr: Expr | undefined, clause: string): number | undefined {
+  if (expr === undefined) return undefined
+  assert(expr.kind === 'literal', `${clause} is a constant when it runs`)
+  if (expr.value === null) return undefined
+  const count = Number(expr.value)
+  if (count < 0) throw new EngineError(clause === 'LIMIT' ? '2201W' : '2201X', `${clause} must not be negative`)
+  return count
+}
+
+/** A batch of one row without columns: what expressions over nothing are evaluated on. */
+const oneRow: Batch = { schema: { fields: [] }, rowCount: 1, columns: [], weights: undefined }
+
+/** Compiles when the first batch tells the input's schema. */
+function compiler(context: BuildContext): Compile {
+  return exprs => {
+    let run: Projection | undefined
+    return batch => {
+      run ??= compileProjection(exprs, batch.schema)
+      return run(batch, context.evalContext())
+    }
+  }
+}
+
+function buildAggregate(
+  plan: Aggregate,
+  context: BuildContext,
+  compile: Compile,
+  add: (operator: Operator, ...inputs: NodeId[]) => NodeId,
+): NodeId {
+  const { schema, keys, aggregates } = plan
+  const { side, bounded } = context
+  const retractable = isChanging(plan.input)
+  const final = bounded || plan.final
+  const windowEnd = bounded ? undefined : plan.windowEnd
+  if (plan.final && retractable && !bounded) throw notSupported('EMIT FINAL over an input whose rows change')
+  assert(!plan.final || plan.windowEnd !== undefined, 'EMIT FINAL has a window')
+  const options = { schema, keys, aggregates, windowEnd, final, retractable, compile, side }
+  return add(new HashAggregate(options), buildPlan(plan.input, context))
+}

@@ -1,0 +1,113 @@
+import { parseScript } from '../../grammar/parse.ts'
+import type { Statement as StatementNode } from '../../grammar/statements.ts'
+import { EngineError } from '../base/errors.ts'
+import type { DataType, Datum } from '../batch/types.ts'
+import { Cursors } from './cursors.ts'
+import type { Engine, StatementContext } from './engine.ts'
+import { type Plan, planStatement } from './execute/plan-statement.ts'
+import type { Notice, Prepared, Result, Session, Statement } from './session.ts'
+import { Settings } from './settings.ts'
+import { interruptible } from './stream.ts'
+
+/** A prepared statement of this engine: how to run it, besides what the client may know. */
+interface Bound extends Prepared {
+  readonly plan: Plan
+}
+
+/** See Session. Holds what belongs to one client: settings, cursors, prepared statements of SQL, the transaction block. */
+export class ClientSession implements Session {
+  readonly engine: Engine
+  readonly user: string
+  readonly database: string
+  readonly options: Settings
+  readonly cursors = new Cursors()
+  readonly statements = new Map<string, Prepared>()
+  transaction: 'I' | 'T' | 'E' = 'I'
+  onNotice = (_notice: Notice): void => {}
+  onSetting = (_name: string, _value: string): void => {}
+  #running: AbortController | undefined
+
+  constructor(engine: Engine, options: { user: string; database: string; settings: ReadonlyMap<string, string> }) {
+    this.engine = engine
+    this.user = options.user
+    this.database = options.database
+    this.options = new Settings(options.settings, (name, value) => this.onSetting(name, value))
+  }
+
+  get settings(): ReadonlyMap<string, string> {
+    return new Map([...this.options.values, ...this.options.reported()])
+  }
+
+  notice(message: string, severity: Notice['severity'] = 'NOTICE', hint?: string): void {
+    this.onNotice({ severity, error: new EngineError(severity === 'NOTICE' ? '00000' : '01000', message, { hint }) })
+  }
+
+  context(statement: Statement): StatementContext {
+    return { sql: statement.sql, searchPath: this.options.searchPath, timeZone: this.options.timeZone }
+  }
+
+  parse(sql: string): Statement[] {
+    try {
+      return parseScript(sql)
+    } catch (error) {
+      this.#fail()
+      throw error
+    }
+  }
+
+  async prepare(statement: Statement, types: readonly (DataType | undefined)[]): Promise<Prepared> {
+    try {
+      const ast = statement.ast as StatementNode | undefined // only parse() makes statements
+      const plan = await planStatement(ast, statement, types, this)
+      const bound: Bound = { statement, parameterTypes: plan.parameterTypes, schema: plan.schema, plan }
+      return bound
+    } catch (error) {
+      this.#fail()
+      throw error
+    }
+  }
+
+  async execute(prepared: Prepared, parameters: readonly Datum[]): Promise<Result> {
+    const { plan } = prepared as Bound // only prepare() makes them
+    if (this.transaction === 'E' && !plan.endsTransaction) {
+      throw new EngineError('25P02', 'current transaction is aborted, commands ignored until end of transaction block')
+    }
+    const running = new AbortController()
+    this.#running = running
+    try {
+      const result = await plan.run(parameters, running.signal)
+      if (result.kind === 'command') return result
+      const batches = interruptible(result.batches, running.signal, cancelled)
+      return { ...result, batches: this.#watched(batches) }
+    } catch (error) {
+      this.#fail()
+      throw error
+    }
+  }
+
+  cancel(): void {
+    this.#running?.abort()
+  }
+
+  async close(): Promise<void> {
+    this.cancel()
+    this.cursors.closeAll()
+  }
+
+  async *#watched<T>(batches: AsyncIterable<T>): AsyncGenerator<T, void, undefined> {
+    try {
+      yield* batches
+    } catch (error) {
+      this.#fail()
+      throw error
+    }
+  }
+
+  #fail(): void {
+    if (this.transaction === 'T') this.transaction = 'E'
+  }
+}
+
+function cancelled(): EngineError {
+  return new EngineError('57014', 'canceling statement due to user request')
+}

@@ -1,0 +1,177 @@
+import type { CreateRelation, Option as OptionNode } from '../../grammar/statements.ts'
+import { EngineError, notSupported } from '../base/errors.ts'
+import { BIGINT, type DataType, type Field, INTEGER, JSONB, TEXT, TIMESTAMPTZ } from '../batch/types.ts'
+import type { Connector } from '../connector.ts'
+import type { DecodedColumn, FormatName } from '../format/format.ts'
+import { bindWatermark } from '../plan/bind/ddl.ts'
+import { dataTypeOf } from '../plan/bind/types.ts'
+import type { ConnectionObject, FormatOptions, SourceSpec } from './objects.ts'
+import { connectorOptions, optionTexts, parseChoice, parseDurationMs, takeOption } from './options.ts'
+
+/** Names that other engines' users give to options of ours. */
+const ALIASES: Readonly<Record<string, string>> = {
+  kafka_topic: 'topic',
+  value_format: 'format',
+  'properties.bootstrap.servers': 'brokers',
+  bootstrap_servers: 'brokers',
+  'scan.startup.mode': 'start',
+  'properties.group.id': 'group_id',
+  replicas: 'replication_factor',
+}
+
+export const FORMATS: readonly FormatName[] = ['json', 'csv', 'text', 'bytes']
+
+/** What CREATE … WITH said once the connector is known: shared by sources and sinks. */
+export interface External {
+  readonly connector: Connector
+  readonly options: Record<string, string>
+  readonly format: FormatName
+  readonly formatOptions: FormatOptions
+}
+
+export interface ConnectorLookup {
+  connector(name: string, at?: number): Connector
+  /** The connection of that name. */
+  connection(name: string, at?: number): ConnectionObject
+  /** The connection that ksqlDB's statements mean: the only one of the type, or the one named like it. */
+  defaultConnection(type: string): ConnectionObject | undefined
+}
+
+/** Splits a WITH list into connector, format and the rest; `name` is the default topic. */
+export function readExternal(options: Map<string, OptionNode>, name: string, lookup: ConnectorLookup): External {
+  const ksql = options.has('kafka_topic')
+  for (const [alias, own] of Object.entries(ALIASES)) {
+    const node = options.get(alias)
+    if (node === undefined) continue
+    options.delete(alias)
+    options.set(own, { ...node, name: own })
+  }
+  const connectionNode = options.get('connection')
+  const named = takeOption(options, 'connection', text => lookup.connection(text, connectionNode?.at))
+  const connectorNode = options.get('connector')
+  const connectorName = takeOption(options, 'connector', text => text.toLowerCase())
+  const connection = named ?? (ksql && connectorName === undefined ? lookup.defaultConnection('kafka') : undefined)
+  const connector = lookup.connector(connectorName ?? connection?.type ?? 'embedded', connectorNode?.at)
+  if (connection && connection.type !== connector.name) {
+    throw new EngineError(
+      '22023',
+      `connection "${connection.shortName}" is of type ${connection.type}, not ${connector.name}`,
+    )
+  }
+  const format = takeOption(options, 'format', parseChoice('format', FORMATS)) ?? 'json'
+  const formatOptions: Record<string, unknown> = {}
+  for (const [option, parse] of Object.entries(FORMAT_OPTIONS)) {
+    const value = takeOption<unknown>(options, option, parse)
+    if (value !== undefined) formatOptions[camelCase(option)] = value
+  }
+  const hasTopic = connector.options.some(o => o.name === 'topic')
+  const patterned = options.has('topic_pattern')
+  const inherited = { ...(hasTopic && !patterned ? { topic: name } : {}), ...connection?.options }
+  const texts = connectorOptions(connector, options, inherited, [
+    'connector',
+    'connection',
+    'format',
+    ...Object.keys(FORMAT_OPTIONS),
+  ])
+  return { connector, options: texts, format, formatOptions }
+}
+
+const FORMAT_OPTIONS: Readonly<Record<string, (text: string) => unknown>> = {
+  header: parseChoice('header', ['true', 'false', 'auto']),
+  delimiter: text => text,
+  null_text: text => text,
+  key_format: parseChoice('key_format', ['raw', 'json']),
+}
+
+function camelCase(name: string): string {
+  return name.replace(/_(\w)/g, (_, letter: string) => letter.toUpperCase())
+}
+
+/** The spec of a CREATE SOURCE or CREATE STREAM with columns; `columns` are those of the statement, or of a sample. */
+export function defineSource(
+  statement: CreateRelation,
+  relation: string,
+  lookup: ConnectorLookup,
+): { spec: SourceSpec; fields: Field[] } {
+  const options = optionTexts(statement.options)
+  const timestampColumn = takeOption(options, 'timestamp', text => text.toLowerCase())
+  const idleTimeoutMs = takeOption(options, 'idle_timeout', parseDurationMs) ?? 5000
+  const maxFutureMs = takeOption(options, 'max_future', parseDurationMs)
+  const deadLetterTopic = takeOption(options, 'dead_letter_topic', text => text)
+  const external = readExternal(options, relation.split('.').slice(1).join('.'), lookup)
+  if (!external.connector.source)
+    throw new EngineError('0A000', `connector "${external.connector.name}" can only write`)
+  const columns = sourceColumns(statement)
+  const fields = columns.map(({ name, type }) => ({ name, type }))
+  if (statement.watermarks.length > 1) throw notSupported('a second watermark', statement.watermarks[1].at + 1)
+  const [watermark] = statement.watermarks
+  const named = timestampColumn === undefined ? undefined : { column: indexOf(fields, timestampColumn), delayMicros: 0 }
+  return {
+    fields,
+    spec: {
+      relation,
+      connector: external.connector.name,
+      options: external.options,
+      format: external.format,
+      formatOptions: external.formatOptions,
+      columns,
+      watermark: watermark ? bindWatermark(watermark, { fields }) : named,
+      idleTimeoutMs,
+      // A recorded file or the past of a topic has no wall clock to be ahead of, but its rows are behind it anyway.
+      maxFutureMs: maxFutureMs ?? 300_000,
+      deadLetterTopic,
+    },
+  }
+}
+
+function indexOf(fields: readonly Field[], name: string): number {
+  const index = fields.findIndex(f => f.name === name)
+  if (index < 0) throw new EngineError('42703', `option "timestamp" names column "${name}", which is not declared`)
+  return index
+}
+
+const METADATA: Readonly<
+  Record<string, { readonly metadata: DecodedColumn['metadata']; readonly type: DataType } | undefined>
+> = {
+  key: { metadata: 'key', type: TEXT },
+  partition: { metadata: 'partition', type: INTEGER },
+  offset: { metadata: 'offset', type: BIGINT },
+  timestamp: { metadata: 'timestamp', type: TIMESTAMPTZ },
+  headers: { metadata: 'headers', type: JSONB },
+  topic: { metadata: 'topic', type: TEXT },
+}
+
+function sourceColumns(statement: CreateRelation): DecodedColumn[] {
+  const columns: DecodedColumn[] = []
+  for (const column of statement.columns) {
+    if (column.generated)
+      throw notSupported(`the generated column "${column.name}"`, column.at + 1, 'compute it in a view')
+    if (columns.some(c => c.name === column.name)) {
+      throw new EngineError('42701', `column "${column.name}" is declared twice`, { position: column.at + 1 })
+    }
+    const from = column.metadata?.from === 'metadata' ? (column.metadata.name ?? column.name) : column.metadata?.from
+    const metadata = from === undefined ? undefined : METADATA[from]
+    if (from !== undefined && !metadata) {
+      throw new EngineError('42703', `there is no record metadata "${from}"`, {
+        position: column.at + 1,
+        hint: Object.keys(METADATA).join(', '),
+      })
+    }
+    columns.push({
+      name: column.name,
+      type: dataTypeOf(column.type),
+      path: column.path,
+      timeFormat: column.format,
+      metadata: metadata?.metadata,
+    })
+  }
+  for (const include of statement.includes) {
+    if (include.header !== undefined)
+      throw notSupported('INCLUDE HEADER of one name', include.at + 1, 'INCLUDE HEADERS gives all as jsonb')
+    const known = METADATA[include.what]
+    if (!known) throw notSupported(`INCLUDE ${include.what.toUpperCase()}`, include.at + 1)
+    const { metadata, type } = known
+    columns.push({ name: include.as ?? `_${include.what}`, type, metadata })
+  }
+  return columns
+}

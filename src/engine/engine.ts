@@ -1,0 +1,331 @@
+import { parseScript } from '../../grammar/parse.ts'
+import type { Statement as StatementNode } from '../../grammar/statements.ts'
+import { type Clock, randomBytes } from '../base/clock.ts'
+import { EngineError, nearest } from '../base/errors.ts'
+import type { Logger } from '../base/log.ts'
+import { type Batch, createBatch } from '../batch/batch.ts'
+import type { Connector } from '../connector.ts'
+import type { AsideRow } from '../jobs/aside.ts'
+import type { JobHost } from '../jobs/host.ts'
+import type { DataflowSpec, JobSpec } from '../jobs/job.ts'
+import { Supervisor } from '../jobs/supervisor.ts'
+import { type Log, openLog } from '../log/log.ts'
+import { openRowLog, type RowLog } from '../log/row-log.ts'
+import type { LogicalPlan } from '../plan/logical.ts'
+import { Checkpoints } from '../state/checkpoints.ts'
+import { openLocalStore } from '../storage/local-store.ts'
+import type { ObjectStore } from '../storage/object-store.ts'
+import { Catalog } from './catalog.ts'
+import { ClientSession } from './client-session.ts'
+import type { ConnectorLookup } from './define-source.ts'
+import { defineObject } from './definitions.ts'
+import {
+  type CatalogObject,
+  type ConnectionObject,
+  type JobObject,
+  jobOf,
+  qualifiedName,
+  type SourceObject,
+  type SourceSpec,
+} from './objects.ts'
+import { createPgCatalog, type PgCatalog } from './pg-catalog/catalog.ts'
+import type { ReadRequest } from './read.ts'
+import { contentsOf, readPlan } from './read.ts'
+import { ASIDE_ROWS_MAX, produce } from './runtime.ts'
+import { scansOf } from './scans.ts'
+import type { Session, SessionFactory, Statement } from './session.ts'
+import { systemRelations, systemRows } from './system.ts'
+
+export interface EngineOptions {
+  readonly dataDir: string
+  readonly connectors: readonly Connector[]
+  readonly clock: Clock
+  readonly log: Logger
+  readonly newHost: () => JobHost
+  /** Threads for jobs; one per core is plenty. */
+  readonly hostsMax: number
+}
+
+/** What a statement is read under. */
+export interface StatementContext {
+  readonly sql: string
+  readonly searchPath: readonly string[]
+  readonly timeZone: string
+}
+
+/** The engine behind every door: holds the catalog, keeps its jobs running, answers reads. One per data directory. */
+export class Engine implements SessionFactory, ConnectorLookup {
+  readonly catalog: Catalog
+  readonly options: EngineOptions
+  readonly supervisor: Supervisor
+  readonly log: Log
+  readonly pgCatalog: PgCatalog
+  #store: ObjectStore
+  #aside: RowLog<AsideRow>
+  /** Changes of the catalog, one at a time. */
+  #changes: Promise<unknown> = Promise.resolve()
+
+  private constructor(options: EngineOptions, store: ObjectStore, log: Log) {
+    this.options = options
+    this.#store = store
+    this.log = log
+    this.catalog = new Catalog(store, systemRelations)
+    this.supervisor = new Supervisor(options)
+    this.pgCatalog = createPgCatalog({ clock: options.clock, log: options.log, cacheDir: options.dataDir })
+    this.#aside = openRowLog(options.dataDir, 'aside', ASIDE_ROWS_MAX)
+  }
+
+  /** Opens the data directory, remakes the catalog and starts its jobs; a job that cannot start now is tried again, and does not keep the server from starting. */
+  static async open(options: EngineOptions): Promise<Engine> {
+    const store = openLocalStore(options.dataDir)
+    const engine = new Engine(options, store, openLog(options.dataDir))
+    for (const stored of await engine.catalog.load()) {
+      const [{ ast }] = parseScript(stored.sql)
+      const object = await defineObject(ast, stored, engine, stored.dataflow)
+      const job = object && jobOf(object)
+      if (job) job.paused = stored.paused ?? false
+      if (object) engine.catalog.objects.set(qualifiedName(object), object)
+    }
+    for (const spec of engine.#dataflows()) await engine.#startDataflow(spec, false)
+    return engine
+  }
+
+  async connect(options: { user: string; database: string; settings: ReadonlyMap<string, string> }): Promise<Session> {
+    return new ClientSession(this, options)
+  }
+
+  /** Saves every job and ends. */
+  async close(): Promise<void> {
+    await this.supervisor.stopAll()
+    await this.pgCatalog.close()
+    await this.#aside.close()
+    await this.log.close()
+  }
+
+  connector(name: string, at?: number): Connector {
+    const found = this.options.connectors.find(c => c.name === name)
+    if (found) return found
+    const near = nearest(
+      name,
+      this.options.connectors.map(c => c.name),
+    )
+    throw new EngineError('42704', `there is no connector "${name}"`, {
+      position: at === undefined ? undefined : at + 1,
+      hint:
+        near.length > 0
+          ? `did you mean ${near[0]}?`
+          : `there are ${this.options.connectors.map(c => c.name).join(', ')}`,
+    })
+  }
+
+  connection(name: string, at?: number): ConnectionObject {
+    const object = this.catalog.get([name], ['public'], at)
+    if (object.kind !== 'connection') throw new EngineError('42809', `"${name}" is a ${object.kind}, not a connection`)
+    return object
+  }
+
+  defaultConnection(type: string): ConnectionObject | undefined {
+    const ofType = [...this.catalog.objects.values()].filter(o => o.kind === 'connection').filter(c => c.type === type)
+    return ofType.find(c => c.shortName === type) ?? (ofType.length === 1 ? ofType[0] : undefined)
+  }
+
+  /** Runs one change of the catalog after the others. */
+  change<T>(work: () => Promise<T>): Promise<T> {
+    const change = this.#changes.then(work)
+    this.#changes = change.catch(() => {})
+    return change
+  }
+
+  /** Adds an object that `defineObject` made; starts its job. Nothing is left of it when that fails. */
+  async create(object: CatalogObject): Promise<void> {
+    const name = qualifiedName(object)
+    const job = jobOf(object)
+    this.catalog.objects.set(name, object)
+    try {
+      if (job) await this.#startJob(name, job, object)
+      await this.catalog.save()
+    } catch (error) {
+      this.catalog.objects.delete(name)
+      await this.catalog.save()
+      throw error
+    }
+  }
+
+  /** Removes an object and those that need it; without `cascade` it must be alone. Answers the names removed. */
+  async drop(name: string, cascade: boolean): Promise<string[]> {
+    const dependants = this.catalog.dependants(name)
+    if (dependants.length > 0 && !cascade) {
+      const list = dependants.map(o => `${o.kind} ${o.shortName}`).join(', ')
+      throw new EngineError(
+        '2BP01',
+        `cannot drop ${name.replace(/^public\./, '')} because other objects depend on it`,
+        {
+          detail: `${list} depend${dependants.length === 1 ? 's' : ''} on it`,
+          hint: 'DROP … CASCADE drops them too',
+        },
+      )
+    }
+    const dropped = [...dependants.map(qualifiedName).reverse(), name]
+    for (const each of dropped) await this.#removeJob(each)
+    for (const each of dropped) this.catalog.objects.delete(each)
+    await this.catalog.save()
+    return dropped
+  }
+
+  /** Pauses or resumes a job, and with it those that share its dataflow: their answers would no longer belong together. Answers their names. */
+  async setPaused(object: CatalogObject, paused: boolean): Promise<string[]> {
+    const job = jobOf(object)
+    if (!job) throw new EngineError('42809', `${object.shortName} is a ${object.kind} and has no job`)
+    const together = [...this.catalog.objects.values()].filter(o => jobOf(o)?.dataflow === job.dataflow)
+    for (const each of together) {
+      const other = jobOf(each)
+      if (other) other.paused = paused
+    }
+    await this.catalog.save()
+    const spec = this.#dataflows().find(d => d.id === job.dataflow)
+    const [status] = (await this.supervisor.status()).filter(s => s.dataflow === job.dataflow)
+    if (!paused && status?.state === 'failed' && spec) {
+      await this.supervisor.stop(job.dataflow, { save: false })
+      await this.#startDataflow(spec, false)
+    } else await this.supervisor.setPaused(job.dataflow, paused)
+    return together.map(qualifiedName)
+  }
+
+  /** Rows of a bound read. */
+  async *read(request: ReadRequest): AsyncGenerator<Batch, void, undefined> {
+    const given: Record<string, readonly Batch[]> = {}
+    const views = new Map<string, string[]>()
+    for (const { relation, relationKind } of scansOf(request.plan)) {
+      if (relationKind === 'system') given[relation] = [await systemRows(relation, this)]
+      if (relationKind !== 'view') continue
+      const object = this.catalog.objects.get(relation)
+      const dataflow = object && jobOf(object)?.dataflow
+      if (dataflow === undefined) continue
+      views.set(dataflow, [...(views.get(dataflow) ?? []), relation])
+    }
+    const [home, ...others] = views.keys()
+    for (const other of others) {
+      for (const name of views.get(other) ?? []) {
+        const batches: Batch[] = []
+        for await (const batch of this.#hostOf(other).read(other, contentsOf(name))) batches.push(batch)
+        given[name] = batches
+      }
+    }
+    const whole: ReadRequest = { ...request, given }
+    if (home !== undefined) yield* this.#hostOf(home).read(home, whole)
+    else if (Object.keys(request.sources).length > 0 || request.kind === 'changes') {
+      yield* this.supervisor.leastLoaded().read(undefined, whole)
+    } else yield* readPlan(whole)
+  }
+
+  #hostOf(dataflow: string): JobHost {
+    const host = this.supervisor.hostOf(dataflow)
+    if (!host) throw new EngineError('55000', 'the job is not running')
+    return host
+  }
+
+  async #startJob(name: string, job: JobObject, object: CatalogObject): Promise<void> {
+    const upstream = new Set<string>()
+    for (const needed of object.dependsOn) {
+      const view = this.catalog.objects.get(needed)
+      if (view?.kind === 'materialized view') upstream.add(view.job.dataflow)
+    }
+    const [first, ...others] = upstream
+    if (others.length > 0) return await this.#merge([first, ...others], job)
+    if (first !== undefined) {
+      job.dataflow = first
+      return await this.supervisor.addJob(first, jobSpec(name, job))
+    }
+    job.dataflow = newDataflowId()
+    await this.supervisor.start(
+      { id: job.dataflow, jobs: [jobSpec(name, job)], mergedFrom: [] },
+      { firstMustWork: true, paused: false },
+    )
+  }
+
+  /** Makes one dataflow of several, whose state it takes over: stored before it starts, as its sinks may then go on. */
+  async #merge(parts: readonly string[], job: JobObject): Promise<void> {
+    for (const part of parts) await this.supervisor.stop(part, { save: true })
+    job.dataflow = newDataflowId()
+    for (const object of this.catalog.objects.values()) {
+      const other = jobOf(object)
+      if (other && parts.includes(other.dataflow)) other.dataflow = job.dataflow
+    }
+    this.catalog.merges.set(job.dataflow, parts)
+    await this.catalog.save()
+    const spec = this.#dataflows().find(d => d.id === job.dataflow)
+    if (spec) await this.#startDataflow(spec, false)
+  }
+
+  async #removeJob(name: string): Promise<void> {
+    const object = this.catalog.objects.get(name)
+    const job = object && jobOf(object)
+    if (!job) return
+    await this.supervisor.removeJob(job.dataflow, name)
+    const others = [...this.catalog.objects.values()].some(o => o !== object && jobOf(o)?.dataflow === job.dataflow)
+    await this.#aside.clear(name)
+    if (!others) await this.checkpoints(job.dataflow).clear()
+  }
+
+  #dataflows(): DataflowSpec[] {
+    const jobs = new Map<string, JobSpec[]>()
+    for (const [name, object] of this.catalog.objects) {
+      const job = jobOf(object)
+      if (job) jobs.set(job.dataflow, [...(jobs.get(job.dataflow) ?? []), jobSpec(name, job)])
+    }
+    return [...jobs].map(([id, specs]) => ({ id, jobs: specs, mergedFrom: this.catalog.merges.get(id) ?? [] }))
+  }
+
+  async #startDataflow(spec: DataflowSpec, firstMustWork: boolean): Promise<void> {
+    const paused = [...this.catalog.objects.values()].some(o => jobOf(o)?.dataflow === spec.id && jobOf(o)?.paused)
+    await this.supervisor.start(spec, { firstMustWork, paused })
+  }
+
+  checkpoints(dataflow: string): Checkpoints {
+    return new Checkpoints(this.#store, dataflow, this.options.log)
+  }
+
+  /** The topics a plan reads, by relation, for a host to open. */
+  sourcesOf(plan: LogicalPlan, discovered: ReadonlyMap<string, SourceSpec> = new Map()): Record<string, SourceSpec> {
+    const sources: Record<string, SourceSpec> = {}
+    for (const { relation } of scansOf(plan)) {
+      const object = this.catalog.objects.get(relation)
+      const spec = object?.kind === 'source' ? object.spec : discovered.get(relation)
+      if (spec) sources[relation] = spec
+    }
+    return sources
+  }
+
+  /** Defines what a statement creates without running it, so that later statements of a script find it: for `check`. */
+  async define(statement: Statement, context: StatementContext): Promise<void> {
+    const ast = statement.ast as StatementNode | undefined // only parse() makes statements
+    const object = await defineObject(ast, context, this)
+    if (object) this.catalog.objects.set(qualifiedName(object), object)
+  }
+
+  /** Writes rows to a source's topic; resolves when they are durable and visible. */
+  async produce(object: SourceObject, rows: Batch): Promise<void> {
+    const { spec } = object
+    const values = spec.columns.flatMap((c, i) => (c.metadata === undefined ? [i] : []))
+    const batch = createBatch(
+      { fields: values.map(i => rows.schema.fields[i]) },
+      rows.rowCount,
+      values.map(i => rows.columns[i]),
+    )
+    await produce(spec, batch, this.options)
+  }
+
+  /** What jobs put aside, newest first. */
+  asideRows(kind: AsideRow['kind']): AsideRow[] {
+    const rows = this.#aside.jobs().flatMap(job => this.#aside.list(job, { newestFirst: true }))
+    return rows.map(({ row }) => row).filter(row => row.kind === kind)
+  }
+}
+
+function jobSpec(name: string, job: JobObject): JobSpec {
+  return { name, definition: job.definition }
+}
+
+function newDataflowId(): string {
+  return Buffer.from(randomBytes(8)).toString('hex')
+}

@@ -1,0 +1,244 @@
+import type { CopyTo, Subscribe } from '../../../grammar/commands.ts'
+import { parseScript } from '../../../grammar/parse.ts'
+import type { Query } from '../../../grammar/query.ts'
+import type { Describe, Explain, Show } from '../../../grammar/statements.ts'
+import { EngineError, notSupported } from '../../base/errors.ts'
+import { batchOfRows } from '../../batch/batch.ts'
+import { BIGINT, type Datum, type Schema, TEXT, TIMESTAMPTZ, typeName } from '../../batch/types.ts'
+import { bindQuery } from '../../plan/bind/query.ts'
+import { explain } from '../../plan/explain.ts'
+import { optimize } from '../../plan/optimize.ts'
+import { substituteParameters } from '../../plan/parameters.ts'
+import type { ClientSession } from '../client-session.ts'
+import { defineObject } from '../definitions.ts'
+import { discoverTopics } from '../discover.ts'
+import { jobOf, qualifiedName } from '../objects.ts'
+import { parseBoolean } from '../options.ts'
+import type { ReadRequest } from '../read.ts'
+import type { Result, Statement } from '../session.ts'
+import { batchesOf } from '../stream.ts'
+import { type ParameterTypes, type Plan, planStatement } from './plan-statement.ts'
+
+/** Columns SUBSCRIBE puts before the relation's own: when, and how many times the row is added (negative: taken back). */
+const CHANGE_FIELDS = [
+  { name: 'tidemark_timestamp', type: TIMESTAMPTZ },
+  { name: 'tidemark_diff', type: BIGINT },
+]
+
+/** SELECT: a read of views as they are, of topics from their beginning to their present end; EMIT CHANGES goes on. */
+export async function planQuery(ast: Query, types: ParameterTypes, session: ClientSession): Promise<Plan> {
+  const subscribed = subscribeCall(ast)
+  if (subscribed) return await planSubscribe(subscribed, session)
+  const { engine } = session
+  const extra = await discoverTopics(ast, session.options.searchPath, engine)
+  const clock = engine.options.clock
+  const bound = bindQuery(ast, engine.catalog.view(extra.relations), {
+    searchPath: session.options.searchPath,
+    timeZone: session.options.timeZone,
+    parameterTypes: types,
+    mode: ast.emit === 'changes' ? 'standing' : 'read',
+    nowMicros: Math.floor(clock.nowMs() * 1000),
+  })
+  const { schema } = bound.plan
+  const run = async (parameters: readonly Datum[]): Promise<Result> => {
+    const request: ReadRequest = {
+      kind: ast.emit === 'changes' ? 'changes' : 'read',
+      plan: optimize(substituteParameters(bound.plan, parameters)),
+      sources: engine.sourcesOf(bound.plan, extra.sources),
+      given: {},
+      snapshot: true,
+      differences: false,
+      nowMicros: Math.floor(clock.nowMs() * 1000),
+      timeZone: session.options.timeZone,
+    }
+    return { kind: 'rows', tag: 'SELECT', schema, batches: engine.read(request) }
+  }
+  return { parameterTypes: bound.parameterTypes, schema, run }
+}
+
+/** SELECT * FROM subscribe('v') as the statement it stands for. */
+function subscribeCall(ast: Query): Subscribe | undefined {
+  if (ast.body.kind !== 'select') return undefined
+  const { from, items, where, groupBy } = ast.body
+  const [table] = from
+  const call = table?.kind === 'table-function' ? table.calls[0] : undefined
+  if (call?.kind !== 'call' || call.name.at(-1) !== 'subscribe') return undefined
+  const [arg] = call.args
+  const plain = from.length === 1 && items.length === 1 && items[0].expr.kind === 'star' && !where && !groupBy
+  if (!plain || call.args.length !== 1 || arg.kind !== 'string') {
+    throw notSupported(
+      "more than SELECT * FROM subscribe('view')",
+      table.at + 1,
+      'SUBSCRIBE (SELECT …) takes any query',
+    )
+  }
+  const [{ ast: parsed }] = parseScript(`SUBSCRIBE ${arg.value}`)
+  return parsed?.kind === 'subscribe' ? parsed : undefined
+}
+
+/** SUBSCRIBE: the present rows first (unless snapshot = false), then every change as it happens. */
+export async function planSubscribe(ast: Subscribe, session: ClientSession): Promise<Plan> {
+  let snapshot = true
+  for (const { name, value, at } of ast.options) {
+    if (name !== 'snapshot') throw notSupported(`the option ${name} of SUBSCRIBE`, at + 1)
+    snapshot = parseBoolean(value)
+  }
+  const query = 'kind' in ast.from ? ast.from : queryOf(ast.from)
+  const { engine } = session
+  const extra = await discoverTopics(query, session.options.searchPath, engine)
+  const { searchPath, timeZone } = session.options
+  const bound = bindQuery(query, engine.catalog.view(extra.relations), {
+    searchPath,
+    timeZone,
+    parameterTypes: [],
+    mode: 'standing',
+  })
+  const schema: Schema = { fields: [...CHANGE_FIELDS, ...bound.plan.schema.fields] }
+  const request: ReadRequest = {
+    kind: 'changes',
+    plan: optimize(bound.plan),
+    sources: engine.sourcesOf(bound.plan, extra.sources),
+    given: {},
+    snapshot,
+    differences: true,
+    nowMicros: 0,
+    timeZone,
+  }
+  const run = async (): Promise<Result> => ({ kind: 'rows', tag: 'SUBSCRIBE', schema, batches: engine.read(request) })
+  return { parameterTypes: [], schema, run }
+}
+
+function queryOf(name: readonly string[]): Query {
+  const [{ ast }] = parseScript(`SELECT * FROM ${name.map(quoteName).join('.')}`)
+  if (ast?.kind !== 'query') throw new EngineError('42601', 'a name is needed here')
+  return ast
+}
+
+export function quoteName(name: string): string {
+  return /^[a-z_][a-z0-9_]*$/.test(name) ? name : `"${name.replaceAll('"', '""')}"`
+}
+
+/** COPY (…) TO STDOUT. */
+export async function planCopy(ast: CopyTo, statement: Statement, session: ClientSession): Promise<Plan> {
+  if (ast.file !== undefined)
+    throw notSupported('COPY to a file on the server', ast.at + 1, "TO STDOUT; psql's \\copy writes files")
+  const { from } = ast
+  const inner = 'kind' in from ? from : queryOf(from.table)
+  if (!('kind' in from) && from.columns.length > 0)
+    throw notSupported('a column list in COPY', ast.at + 1, 'COPY (SELECT …) TO STDOUT')
+  const plan = await planStatement(inner, statement, [], session)
+  const option = (name: string): string | undefined => ast.options.find(o => o.name === name)?.value
+  for (const { name, at } of ast.options) {
+    if (!['format', 'header', 'csv'].includes(name)) throw notSupported(`the option ${name} of COPY`, at + 1)
+  }
+  const format = option('csv') !== undefined || option('format')?.toLowerCase() === 'csv' ? 'csv' : 'text'
+  if (!['csv', 'text', undefined].includes(option('format')?.toLowerCase()))
+    throw notSupported(`COPY in format ${option('format')}`, ast.at + 1)
+  const header = parseBoolean(option('header') ?? 'false')
+  const run = async (parameters: readonly Datum[], signal: AbortSignal): Promise<Result> => {
+    const result = await plan.run(parameters, signal)
+    if (result.kind !== 'rows') throw new EngineError('0A000', 'COPY needs a statement that returns rows')
+    return { kind: 'copy', format, header, schema: result.schema, batches: result.batches }
+  }
+  return { parameterTypes: plan.parameterTypes, schema: undefined, run }
+}
+
+function textPlan(
+  names: readonly string[],
+  tag: string,
+  rows: (signal: AbortSignal) => Promise<readonly (readonly Datum[])[]>,
+): Plan {
+  const schema: Schema = { fields: names.map(name => ({ name, type: TEXT })) }
+  const run = async (_: readonly Datum[], signal: AbortSignal): Promise<Result> => {
+    const batches = batchesOf(batchOfRows(schema, await rows(signal)))
+    return { kind: 'rows', tag, schema, batches }
+  }
+  return { parameterTypes: [], schema, run }
+}
+
+export async function planExplain(ast: Explain, statement: Statement, session: ClientSession): Promise<Plan> {
+  const { statement: inner } = ast
+  if (ast.analyze) throw notSupported('EXPLAIN ANALYZE', ast.at + 1)
+  const { searchPath, timeZone } = session.options
+  let lines: readonly string[]
+  if (inner.kind === 'query') {
+    const extra = await discoverTopics(inner, searchPath, session.engine)
+    const mode = inner.emit === undefined ? 'read' : 'standing'
+    const bound = bindQuery(inner, session.engine.catalog.view(extra.relations), {
+      searchPath,
+      timeZone,
+      parameterTypes: [],
+      mode,
+    })
+    lines = explain(optimize(bound.plan))
+  } else {
+    const object = await defineObject(inner, session.context(statement), session.engine)
+    const job = object && jobOf(object)
+    if (!job) throw notSupported(`EXPLAIN of ${inner.kind.replace('-', ' ')}`, inner.at + 1)
+    lines = explain(job.definition.plan)
+  }
+  return textPlan(['QUERY PLAN'], 'EXPLAIN', async () => lines.map(line => [line]))
+}
+
+const SHOWN: Readonly<Record<string, (o: { kind: string; flavour?: string }) => boolean>> = {
+  tables: o => o.kind === 'table',
+  sources: o => o.kind === 'source',
+  streams: o => o.kind === 'source' && o.flavour === 'stream',
+  sinks: o => o.kind === 'sink',
+  views: o => o.kind === 'view',
+  'materialized views': o => o.kind === 'materialized view',
+  connections: o => o.kind === 'connection',
+}
+
+export async function planShow(ast: Show, session: ClientSession): Promise<Plan> {
+  const { engine, options } = session
+  const { what, name } = ast
+  if (what === 'setting') {
+    const setting = name.join('.')
+    const value = options.get(setting)
+    return textPlan([setting === 'timezone' ? 'TimeZone' : setting], 'SHOW', async () => [[value]])
+  }
+  if (what === 'all') return textPlan(['name', 'setting'], 'SHOW', async () => [...options.values].sort())
+  if (what === 'create') {
+    const object = engine.catalog.get(name, options.searchPath, ast.at)
+    if (object.kind === 'connection')
+      throw new EngineError('42501', 'the options of a connection are not shown: they hold secrets')
+    return textPlan(['name', 'create_sql'], 'SHOW', async () => [[qualifiedName(object), object.sql.trim()]])
+  }
+  if (what === 'columns') return describe(name, ast.at, session)
+  if (what === 'jobs' || what === 'queries') {
+    const sql = 'SELECT job, kind, state, error FROM tidemark.jobs ORDER BY job'
+    const [{ ast: query }] = parseScript(sql)
+    if (query?.kind === 'query') return await planQuery(query, [], session)
+  }
+  if (what === 'topics') {
+    return textPlan(['topic', 'partitions'], 'SHOW', async () =>
+      engine.log.topics().map(t => [t.name, String(t.partitions)]),
+    )
+  }
+  if (what === 'schemas') return textPlan(['schema'], 'SHOW', async () => [['public'], ['tidemark']])
+  if (what === 'databases') return textPlan(['database'], 'SHOW', async () => [['tidemark']])
+  const shown = SHOWN[what]
+  if (!shown)
+    throw notSupported(
+      `SHOW ${what.toUpperCase()}`,
+      ast.at + 1,
+      `there is SHOW ${Object.keys(SHOWN).join(', ')}, jobs, topics, all`,
+    )
+  return textPlan(['name'], 'SHOW', async () =>
+    [...engine.catalog.objects.values()].filter(shown).map(o => [o.shortName]),
+  )
+}
+
+export function planDescribe(ast: Describe, session: ClientSession): Plan {
+  return describe(ast.name, ast.at, session)
+}
+
+function describe(name: readonly string[], at: number, session: ClientSession): Plan {
+  const relation = session.engine.catalog.view().resolve(name, session.options.searchPath)
+  const object = session.engine.catalog.find(name, session.options.searchPath)
+  const schema =
+    object && 'schema' in object ? object.schema : relation && 'schema' in relation ? relation.schema : undefined
+  if (!schema) throw new EngineError('42P01', `"${name.join('.')}" does not exist`, { position: at + 1 })
+  return textPlan(['column', 'type'], 'DESCRIBE', async () => schema.fields.map(f => [f.name, typeName(f.type)]))
+}

@@ -1,0 +1,239 @@
+import { assert } from '../base/assert.ts'
+import { type Batch, createBatch, ownedCopy, takeRows } from '../batch/batch.ts'
+import { setInt64 } from '../batch/column.ts'
+import { BIGINT, TIMESTAMPTZ } from '../batch/types.ts'
+import { Graph, type NodeId } from '../dataflow/graph.ts'
+import type { Operator } from '../dataflow/operator.ts'
+import type { Dataflow } from '../jobs/dataflow.ts'
+import type { LogicalPlan } from '../plan/logical.ts'
+import { buildPlan } from './build.ts'
+import type { SourceSpec } from './objects.ts'
+import { BatchQueue } from './queue.ts'
+import type { Runtime } from './runtime.ts'
+
+/** A read (bounded), a subscription, or the plain contents of a view, as plain data for the thread that runs it. */
+export type ReadRequest = {
+  readonly kind: 'read' | 'changes'
+  readonly plan: LogicalPlan
+  readonly sources: Readonly<Record<string, SourceSpec>>
+  /** Rows of relations that live elsewhere: system views, views of other dataflows. */
+  readonly given: Readonly<Record<string, readonly Batch[]>>
+  /** Changes: present rows first. */
+  readonly snapshot: boolean
+  /** Changes: with time and weight as the first two columns; else rows that are added only. */
+  readonly differences: boolean
+  readonly nowMicros: number
+  readonly timeZone: string
+}
+
+export interface ContentsRequest {
+  readonly kind: 'contents'
+  readonly relation: string
+}
+
+export function contentsOf(relation: string): ContentsRequest {
+  return { kind: 'contents', relation }
+}
+
+/** Rows a read may have waiting between its dataflow and its reader. */
+const QUEUE_ROWS_MAX = 100_000
+
+/** Answers any request in the thread where `dataflow` runs. */
+export function runRequest(
+  request: unknown,
+  dataflow: Dataflow | undefined,
+  runtime: Runtime,
+  signal: AbortSignal,
+): AsyncIterable<Batch> {
+  const asked = request as ReadRequest | ContentsRequest // sent by Engine.read
+  if (asked.kind === 'contents') return contents(asked.relation, dataflow, runtime)
+  return asked.kind === 'changes'
+    ? runChanges(asked, dataflow, runtime, signal)
+    : runRead(asked, dataflow, runtime, signal)
+}
+
+async function* contents(relation: string, dataflow: Dataflow | undefined, runtime: Runtime): AsyncGenerator<Batch> {
+  assert(dataflow !== undefined, 'contents are asked of a dataflow')
+  yield* [...runtime.view(dataflow.graph, relation).view.contents()]
+}
+
+/** A plan over rows at hand only. */
+export function readPlan(request: ReadRequest): AsyncIterable<Batch> {
+  return runRead(request, undefined, undefined, new AbortController().signal)
+}
+
+/** Takes what comes out of a read. */
+class Collect implements Operator {
+  readonly schema
+  #batches: Batch[] = []
+
+  constructor(schema: LogicalPlan['schema']) {
+    this.schema = schema
+  }
+
+  onBatch(batch: Batch): void {
+    this.#batches.push(ownedCopy(batch))
+  }
+
+  take(): Batch[] {
+    const batches = this.#batches
+    this.#batches = []
+    return batches
+  }
+}
+
+/**
+ * A bounded dataflow: contents of views as of this call, topics from their beginning to their present end. The same operators as a
+ * standing job, each aggregate giving its answer once, at the end.
+ */
+async function* runRead(
+  request: ReadRequest,
+  dataflow: Dataflow | undefined,
+  runtime: Runtime | undefined,
+  signal: AbortSignal,
+): AsyncGenerator<Batch> {
+  const graph = new Graph()
+  const rows: { node: NodeId; batches: readonly Batch[] }[] = []
+  const topics: { node: NodeId; open: () => ReturnType<Runtime['openSource']> }[] = []
+  const output = new Collect(request.plan.schema)
+  const root = buildPlan(request.plan, {
+    add: (operator, inputs) => graph.add(operator, inputs),
+    bounded: true,
+    evalContext: () => request,
+    side: undefined,
+    constant: batch => {
+      const node = graph.addInput(batch.schema)
+      rows.push({ node, batches: [batch] })
+      return node
+    },
+    scan: scan => {
+      const node = graph.addInput(scan.schema)
+      const spec = request.sources[scan.relation]
+      const given = request.given[scan.relation]
+      if (given) rows.push({ node, batches: given.map(b => pickColumns(b, scan.columns)) })
+      else if (spec) topics.push({ node, open: () => expectRuntime(runtime).openSource(spec, scan, 'read', true) })
+      else {
+        assert(dataflow !== undefined, `${scan.relation} is read where it lives`)
+        rows.push({
+          node,
+          batches: [...expectRuntime(runtime).view(dataflow.graph, scan.relation).view.contents(scan.columns)],
+        })
+      }
+      return node
+    },
+  })
+  graph.add(output, [root])
+  graph.start()
+  for (const { node, batches } of rows) {
+    for (const batch of batches) {
+      graph.push(node, batch)
+      yield* positive(output.take())
+    }
+    graph.end(node)
+    yield* positive(output.take())
+  }
+  for (const { node, open } of topics) {
+    const source = open()
+    try {
+      await source.open(undefined)
+      for (;;) {
+        const polled = await source.poll(8192, signal)
+        if (signal.aborted) return
+        if (polled.kind === 'end') break
+        if (polled.kind === 'rows' && polled.batch.rowCount > 0) graph.push(node, polled.batch)
+        yield* positive(output.take())
+        await expectRuntime(runtime).clock.sleep(0)
+      }
+    } finally {
+      await source.close()
+    }
+    graph.end(node)
+    yield* positive(output.take())
+  }
+}
+
+function expectRuntime(runtime: Runtime | undefined): Runtime {
+  assert(runtime !== undefined, 'topics and views are read in a host')
+  return runtime
+}
+
+function pickColumns(batch: Batch, columns: readonly number[]): Batch {
+  const schema = { fields: columns.map(c => batch.schema.fields[c]) }
+  return createBatch(
+    schema,
+    batch.rowCount,
+    columns.map(c => batch.columns[c]),
+    batch.weights,
+  )
+}
+
+/** Changes as they happen: a job of its own, in the dataflow of the views it reads or by itself, that ends with its reader. */
+async function* runChanges(
+  request: ReadRequest,
+  dataflow: Dataflow | undefined,
+  runtime: Runtime,
+  signal: AbortSignal,
+): AsyncGenerator<Batch> {
+  // Alone, the reader's pace is the job's; among others it must not hold them up, so one that falls behind is let go.
+  const queue = new BatchQueue(QUEUE_ROWS_MAX, dataflow === undefined ? 'wait' : 'fail')
+  const job = { name: runtime.subscriptionName(), definition: { request, queue }, ephemeral: true }
+  const home = dataflow ?? runtime.newDataflow(job.name)
+  signal.addEventListener('abort', () => queue.end(), { once: true })
+  if (dataflow) await dataflow.addJob(job)
+  else {
+    await home.start({ id: job.name, jobs: [job], mergedFrom: [] })
+    home.done.then(
+      () => queue.end(),
+      error => queue.fail(error),
+    )
+  }
+  try {
+    for await (const batch of queue) {
+      if (request.differences) yield withDifferences(batch, runtime.clock.nowMs())
+      else yield* positive([batch])
+    }
+  } finally {
+    queue.end()
+    if (dataflow) await dataflow.removeJob(job.name)
+    else await home.close(false)
+  }
+}
+
+/** Without rows taken back, and a row of weight n n times: what a reader of rows expects. */
+function* positive(batches: readonly Batch[]): Generator<Batch> {
+  for (const batch of batches) {
+    const { weights, rowCount } = batch
+    if (!weights) {
+      if (rowCount > 0) yield batch
+      continue
+    }
+    let total = 0
+    for (let i = 0; i < rowCount; i++) total += Math.max(0, weights[i])
+    const rows = new Int32Array(total)
+    let at = 0
+    for (let i = 0; i < rowCount; i++) for (let n = 0; n < weights[i]; n++) rows[at++] = i
+    if (total > 0) yield { ...ownedCopy(takeRows(batch, rows, total)), weights: undefined }
+  }
+}
+
+function withDifferences(batch: Batch, nowMs: number): Batch {
+  const { rowCount, weights } = batch
+  const times = new Int32Array(2 * rowCount)
+  const differences = new Int32Array(2 * rowCount)
+  const micros = Math.floor(nowMs * 1000)
+  for (let i = 0; i < rowCount; i++) {
+    setInt64(times, i, micros)
+    setInt64(differences, i, weights ? weights[i] : 1)
+  }
+  const fields = [
+    { name: 'tidemark_timestamp', type: TIMESTAMPTZ },
+    { name: 'tidemark_diff', type: BIGINT },
+    ...batch.schema.fields,
+  ]
+  const columns = [
+    { storage: 'int64' as const, words: times, valid: undefined },
+    { storage: 'int64' as const, words: differences, valid: undefined },
+    ...batch.columns,
+  ]
+  return createBatch({ fields }, rowCount, columns)
+}

@@ -1,0 +1,336 @@
+import { assert } from '../base/assert.ts'
+import type { Clock } from '../base/clock.ts'
+import { EngineError } from '../base/errors.ts'
+import type { Logger } from '../base/log.ts'
+import { type Batch, batchOfRows, ownedCopy } from '../batch/batch.ts'
+import { BYTEA, type Datum, type Schema } from '../batch/types.ts'
+import type { Connector, Source } from '../connector.ts'
+import type { Graph, NodeId } from '../dataflow/graph.ts'
+import type { Operator, SideOutput } from '../dataflow/operator.ts'
+import { SourceNode } from '../dataflow/source-node.ts'
+import { formatDatum } from '../expr/text.ts'
+import { createDecoder, createEncoder, type EncodeOptions } from '../format/format.ts'
+import { Aside, type AsideRow } from '../jobs/aside.ts'
+import { Dataflow, type DataflowContext, type DataflowSettings, defaultSettings } from '../jobs/dataflow.ts'
+import { Host } from '../jobs/host.ts'
+import type { BuiltJob, JobSource, JobSpec } from '../jobs/job.ts'
+import { openRowLog } from '../log/row-log.ts'
+import { Project } from '../operators/project.ts'
+import { View } from '../operators/view.ts'
+import type { EventTime, Scan } from '../plan/logical.ts'
+import { Checkpoints } from '../state/checkpoints.ts'
+import { openLocalStore } from '../storage/local-store.ts'
+import { buildPlan } from './build.ts'
+import type { FormatOptions, JobDefinition, SinkSpec, SourceSpec } from './objects.ts'
+import { parseOptionValues } from './options.ts'
+import type { BatchQueue } from './queue.ts'
+import { type ReadRequest, runRequest } from './read.ts'
+
+interface PlacedView {
+  readonly node: NodeId
+  readonly view: View
+}
+
+/** A subscription's definition: made and used in one thread, so it may hold the queue itself. */
+interface SubscriptionDefinition {
+  readonly request: ReadRequest
+  readonly queue: BatchQueue
+}
+
+/** What a thread that runs dataflows knows: connectors, and which views are in which graph. */
+export class Runtime {
+  readonly clock: Clock
+  #context: DataflowContext
+  #connectors: readonly Connector[]
+  #log: Logger
+  #dataDir: string
+  #views = new WeakMap<Graph, Map<string, PlacedView>>()
+  #subscriptions = 0
+
+  constructor(options: { connectors: readonly Connector[]; dataDir: string; context: Omit<DataflowContext, 'build'> }) {
+    this.clock = options.context.clock
+    this.#connectors = options.connectors
+    this.#log = options.context.log
+    this.#dataDir = options.dataDir
+    this.#context = { ...options.context, build: (job, graph, side) => this.#build(job, graph, side) }
+  }
+
+  get context(): DataflowContext {
+    return this.#context
+  }
+
+  view(graph: Graph, relation: string): PlacedView {
+    const placed = this.#views.get(graph)?.get(relation)
+    assert(placed !== undefined, `${relation} is in this dataflow`)
+    return placed
+  }
+
+  /** A dataflow that lives with its reader: nothing of it is stored. */
+  newDataflow(id: string): Dataflow {
+    return new Dataflow(id, { ...this.#context, checkpoints: undefined })
+  }
+
+  subscriptionName(): string {
+    return `subscription-${++this.#subscriptions}`
+  }
+
+  openSource(spec: SourceSpec, scan: Pick<Scan, 'columns'>, job: string, bounded: boolean): Source {
+    const connector = this.#connector(spec.connector)
+    const columns = scan.columns.map(c => spec.columns[c])
+    const declared = spec.columns.filter(c => c.metadata === undefined).map(c => c.name)
+    const source = connector.source?.({
+      options: parseOptionValues(connector, spec.options),
+      decoder: createDecoder(spec.format, columns, { ...spec.formatOptions, declared }),
+      bounded,
+      ...this.#common(job),
+    })
+    assert(source !== undefined, `${connector.name} reads`)
+    return source
+  }
+
+  openSink(spec: SinkSpec, schema: Schema, job: string) {
+    const connector = this.#connector(spec.connector)
+    const encoder = createEncoder(spec.format, schema, {
+      ...encodeOptions(spec.formatOptions),
+      key: spec.key,
+      envelope: spec.upsert ? 'upsert' : 'append',
+    })
+    const sink = connector.sink?.({
+      options: parseOptionValues(connector, spec.options),
+      encoder,
+      ...this.#common(job),
+    })
+    assert(sink !== undefined, `${connector.name} writes`)
+    return sink
+  }
+
+  #common(job: string) {
+    return { clock: this.clock, log: this.#log, job, dataDir: this.#dataDir }
+  }
+
+  #connector(name: string): Connector {
+    const connector = this.#connectors.find(c => c.name === name)
+    assert(connector !== undefined, `connector ${name} is known`)
+    return connector
+  }
+
+  #build(job: JobSpec, graph: Graph, side: SideOutput): BuiltJob {
+    const subscription = job.ephemeral ? (job.definition as SubscriptionDefinition) : undefined // made by runChanges
+    const definition = subscription ? undefined : (job.definition as JobDefinition) // made by definitions.ts
+    const { plan, sources: specs, timeZone } = subscription?.request ?? (job.definition as JobDefinition)
+    const nodes: NodeId[] = []
+    const sources: JobSource[] = []
+    const primers: (() => void)[] = []
+    let count = 0
+    const name = (): string => `${job.name}/${count++}`
+    const add = (operator: Operator, inputs: readonly NodeId[]): NodeId => {
+      const node = graph.add(operator, inputs, name())
+      nodes.push(node)
+      return node
+    }
+    const input = (schema: Schema): NodeId => {
+      const node = graph.addInput(schema, name())
+      nodes.push(node)
+      return node
+    }
+    const skipSnapshot = subscription !== undefined && !subscription.request.snapshot
+    const scanView = (scan: Scan): NodeId => {
+      const { node, view } = this.view(graph, scan.relation)
+      const reader = add(pickColumns(view.schema, scan.columns), [node])
+      if (!skipSnapshot) primers.push(() => deliverAll(graph, reader, view.contents()))
+      return reader
+    }
+    const scanSource = (scan: Scan): NodeId => {
+      const spec = specs[scan.relation]
+      const node = input(scan.schema)
+      const { watermark } = scan
+      const { idleTimeoutMs, maxFutureMs } = spec
+      const id = `${scan.relation.replace(/^public\./, '')}${sources.length === 0 ? '' : `#${sources.length + 1}`}`
+      sources.push({
+        id,
+        source: this.openSource(spec, scan, job.name, false),
+        node: new SourceNode({
+          graph,
+          input: node,
+          watermark: watermark && { ...watermark, idleTimeoutMs, maxFutureMicros: maxFutureMs * 1000 },
+          side,
+        }),
+        deadLetters: this.#deadLetters(spec, job.name),
+      })
+      return node
+    }
+    const given = (scan: Scan): NodeId => {
+      const node = input(scan.schema)
+      const batches = subscription?.request.given[scan.relation] ?? []
+      primers.push(() => {
+        for (const batch of batches)
+          graph.push(node, { ...batch, columns: scan.columns.map(c => batch.columns[c]), schema: scan.schema })
+      })
+      return node
+    }
+    const root = buildPlan(plan, {
+      add,
+      bounded: false,
+      evalContext: () => ({ nowMicros: Math.floor(this.clock.nowMs() * 1000), timeZone }),
+      side,
+      constant: batch => {
+        const node = input(batch.schema)
+        primers.push(() => graph.push(node, batch))
+        return node
+      },
+      scan: scan => {
+        if (scan.relationKind === 'source') return scanSource(scan)
+        return subscription?.request.given[scan.relation] ? given(scan) : scanView(scan)
+      },
+    })
+    const prime = (): void => {
+      for (const primer of primers) primer()
+    }
+    if (definition?.kind === 'view') {
+      const view = new View({ schema: plan.schema, retention: retention(definition) })
+      this.#place(graph, job.name, { node: add(view, [root]), view })
+      return { sources, nodes, prime, end: () => this.#views.get(graph)?.delete(job.name) }
+    }
+    const output = new Output(plan.schema)
+    add(output, [root])
+    const sink = subscription?.queue ?? (definition?.sink && this.openSink(definition.sink, plan.schema, job.name))
+    assert(sink !== undefined, 'a job without a view has a sink')
+    return { sources, nodes, prime, output: { sink, take: () => output.take() } }
+  }
+
+  /** Writes undecodable records, as they came, to the source's dead_letter_topic: at least once. */
+  #deadLetters(spec: SourceSpec, job: string): JobSource['deadLetters'] {
+    const topic = spec.deadLetterTopic
+    if (topic === undefined) return undefined
+    return async records => {
+      const rows = records.map(r => [r.raw])
+      await produce(
+        { ...spec, options: { ...spec.options, topic }, format: 'bytes' },
+        batchOfRows({ fields: [{ name: 'raw', type: BYTEA }] }, rows),
+        {
+          connectors: this.#connectors,
+          dataDir: this.#dataDir,
+          clock: this.clock,
+          log: this.#log,
+          job,
+        },
+      )
+    }
+  }
+
+  #place(graph: Graph, name: string, placed: PlacedView): void {
+    const views = this.#views.get(graph) ?? new Map<string, PlacedView>()
+    this.#views.set(graph, views.set(name, placed))
+  }
+}
+
+function retention(definition: JobDefinition): { column: number; micros: number } | undefined {
+  if (definition.retentionMs === undefined) return undefined
+  const [eventTime]: readonly EventTime[] = definition.eventTime ?? []
+  assert(eventTime !== undefined, 'retention has an event time')
+  return { column: eventTime.column, micros: definition.retentionMs * 1000 }
+}
+
+/** Some columns of the input, in another order. */
+export function pickColumns(schema: Schema, columns: readonly number[]): Project {
+  const exprs = columns.map(c => ({ kind: 'column' as const, index: c, ...schema.fields[c] }))
+  return new Project({
+    schema: { fields: columns.map(c => schema.fields[c]) },
+    exprs,
+    compile: () => batch => columns.map(c => batch.columns[c]),
+    side: undefined,
+  })
+}
+
+function deliverAll(graph: Graph, node: NodeId, batches: Iterable<Batch>): void {
+  for (const batch of batches) graph.deliver(node, 0, batch)
+}
+
+/** Keeps a tick's rows for the sink, which writes them after it. */
+class Output implements Operator {
+  readonly schema: Schema
+  #batches: Batch[] = []
+
+  constructor(schema: Schema) {
+    this.schema = schema
+  }
+
+  onBatch(batch: Batch): void {
+    this.#batches.push(ownedCopy(batch))
+  }
+
+  take(): readonly Batch[] {
+    const batches = this.#batches
+    if (batches.length > 0) this.#batches = []
+    return batches
+  }
+}
+
+/** Rows kept of each job in tidemark.late_rows and tidemark.bad_rows together: enough to see what is wrong, little enough to forget. */
+export const ASIDE_ROWS_MAX = 10_000
+
+/** Writes rows to a topic through a sink of their own, once, without a transaction. Resolves when they are durable and visible. */
+export async function produce(
+  spec: Pick<SourceSpec, 'connector' | 'options' | 'format' | 'formatOptions'>,
+  batch: Batch,
+  environment: {
+    readonly connectors: readonly Connector[]
+    readonly dataDir: string
+    readonly clock: Clock
+    readonly log: Logger
+    readonly job?: string
+  },
+): Promise<void> {
+  const { connectors, dataDir, clock, log, job = 'insert' } = environment
+  const connector = connectors.find(c => c.name === spec.connector)
+  if (!connector?.sink) throw new EngineError('0A000', `connector "${spec.connector}" can only read`)
+  const known = connector.options.map(o => o.name)
+  const options = known.includes('delivery') ? { ...spec.options, delivery: 'at_least_once' } : spec.options
+  const encoder = createEncoder(spec.format, batch.schema, encodeOptions(spec.formatOptions))
+  const sink = connector.sink({ options: parseOptionValues(connector, options), encoder, clock, log, job, dataDir })
+  try {
+    await sink.open(undefined)
+    await sink.write(batch)
+    const prepared = await sink.prepare(1)
+    if (prepared) await sink.commit(prepared)
+  } finally {
+    await sink.close()
+  }
+}
+
+function encodeOptions({ header, delimiter, keyFormat }: FormatOptions): EncodeOptions {
+  return { header: header !== 'false', delimiter, keyFormat }
+}
+
+/** A row as JSON text, for people: {"device_id":"d1","ts":"2026-01-01 00:00:00+00"}. */
+function rowAsJson(names: readonly string[], row: readonly Datum[], batch: Batch): string {
+  const values = row.map((value, c) =>
+    value === null ? null : formatDatum(value, batch.schema.fields[c].type, { timeZone: 'UTC' }),
+  )
+  return JSON.stringify(Object.fromEntries(names.map((name, i) => [name, values[i]])))
+}
+
+/** A host of jobs in this thread. */
+export function createHost(options: {
+  readonly connectors: readonly Connector[]
+  readonly dataDir: string
+  readonly clock: Clock
+  readonly log: Logger
+  readonly settings?: Partial<DataflowSettings>
+}): Host {
+  const { connectors, dataDir, clock, log } = options
+  const store = openLocalStore(dataDir)
+  const aside = openRowLog<AsideRow>(dataDir, 'aside', ASIDE_ROWS_MAX)
+  const context = {
+    clock,
+    log,
+    checkpoints: (dataflow: string) => new Checkpoints(store, dataflow, log),
+    aside: (job: string) => new Aside(job, aside, clock, rowAsJson),
+    settings: { ...defaultSettings, ...options.settings },
+  }
+  const runtime = new Runtime({ connectors, dataDir, context })
+  return new Host({
+    ...runtime.context,
+    read: (request, dataflow, signal) => runRequest(request, dataflow, runtime, signal),
+  })
+}

@@ -1,0 +1,32 @@
+import type { Batch } from '../batch/batch.ts'
+
+/** What a statement answers when it has few rows at hand. */
+export async function* batchesOf(...batches: Batch[]): AsyncGenerator<Batch, void, undefined> {
+  yield* batches.filter(b => b.rowCount > 0)
+}
+
+/** Ends `source` early when the signal aborts, by throwing `error`; closes it in any case. */
+export async function* interruptible(
+  source: AsyncIterable<Batch>,
+  signal: AbortSignal,
+  error: () => Error,
+): AsyncGenerator<Batch, void, undefined> {
+  const iterator = source[Symbol.asyncIterator]()
+  let onAbort = (): void => {}
+  const aborted = new Promise<never>((_, reject) => {
+    onAbort = () => reject(error())
+    if (signal.aborted) onAbort()
+    else signal.addEventListener('abort', onAbort, { once: true })
+  })
+  aborted.catch(() => {}) // raced below
+  try {
+    for (;;) {
+      const next = await Promise.race([iterator.next(), aborted])
+      if (next.done) return
+      yield next.value
+    }
+  } finally {
+    signal.removeEventListener('abort', onAbort)
+    void iterator.return?.()
+  }
+}

@@ -1,0 +1,103 @@
+import type { Clock } from '../base/clock.ts'
+import { type Batch, rowAt } from '../batch/batch.ts'
+import type { Datum } from '../batch/types.ts'
+import type { BadRecord } from '../connector.ts'
+import type { SideOutput, Watermark } from '../dataflow/operator.ts'
+
+/** A row that took no part in an answer, as tidemark.late_rows and tidemark.bad_rows show it. */
+export interface AsideRow {
+  readonly kind: 'late' | 'bad'
+  readonly job: string
+  readonly source: string
+  readonly partition: string | undefined
+  readonly offset: string | undefined
+  readonly reason: string
+  /** The record as it came, or the row as JSON. */
+  readonly raw: Uint8Array
+  readonly watermark: Watermark | undefined
+  readonly seenMs: number
+}
+
+/** Where rows put aside are kept, by job and number: writing a number again replaces, so a replay records nothing twice. */
+export interface AsideStore {
+  put(job: string, rows: readonly { readonly number: number; readonly row: AsideRow }[]): Promise<void>
+}
+
+/** Formats one value of a row that is put aside. */
+export type FormatRow = (names: readonly string[], row: readonly Datum[], batch: Batch) => string
+
+/** Rows kept in memory between two flushes; beyond it they are only counted, so a topic of nothing but bad rows costs bounded memory. */
+const WAITING_MAX = 10_000
+
+/** Collects what a job's operators and sources put aside, and writes it after each tick. */
+export class Aside implements SideOutput {
+  /** The source whose rows are in the graph now. */
+  source = ''
+  lateCount = 0
+  badCount = 0
+  #job: string
+  #store: AsideStore
+  #clock: Clock
+  #format: FormatRow
+  #waiting: { number: number; row: AsideRow }[] = []
+  #count = 0
+
+  constructor(job: string, store: AsideStore, clock: Clock, format: FormatRow) {
+    this.#job = job
+    this.#store = store
+    this.#clock = clock
+    this.#format = format
+  }
+
+  /** Numbers given out so far; goes into the checkpoint. */
+  get count(): number {
+    return this.#count
+  }
+
+  get waiting(): number {
+    return this.#waiting.length
+  }
+
+  restore(count: number): void {
+    this.#count = count
+  }
+
+  late(batch: Batch, rows: Int32Array, count: number, watermark: Watermark): void {
+    this.lateCount += count
+    for (let i = 0; i < count; i++) this.#row(batch, rows[i], 'late', 'its window had closed', watermark)
+  }
+
+  bad(batch: Batch, row: number, reason: string): void {
+    this.badCount++
+    this.#row(batch, row, 'bad', reason, undefined)
+  }
+
+  /** Records a source could not decode. */
+  records(records: readonly BadRecord[], keep: boolean): void {
+    this.badCount += records.length
+    if (!keep) return
+    for (const { partition, offset, reason, raw } of records) {
+      this.#add({ kind: 'bad', partition, offset: String(offset), reason, raw: raw.slice(), watermark: undefined })
+    }
+  }
+
+  async flush(): Promise<void> {
+    const rows = this.#waiting
+    this.#waiting = []
+    await this.#store.put(this.#job, rows)
+  }
+
+  #row(batch: Batch, row: number, kind: 'late' | 'bad', reason: string, watermark: Watermark | undefined): void {
+    const names = batch.schema.fields.map(f => f.name)
+    const text = this.#format(names, rowAt(batch, row), batch)
+    const raw = new TextEncoder().encode(text)
+    this.#add({ kind, partition: undefined, offset: undefined, reason, raw, watermark })
+  }
+
+  #add(row: Omit<AsideRow, 'job' | 'source' | 'seenMs'>): void {
+    const number = this.#count++
+    if (this.#waiting.length >= WAITING_MAX) return
+    const whole: AsideRow = { ...row, job: this.#job, source: this.source, seenMs: this.#clock.nowMs() }
+    this.#waiting.push({ number, row: whole })
+  }
+}

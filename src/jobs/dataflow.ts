@@ -1,0 +1,386 @@
+import { assert } from '../base/assert.ts'
+import type { Clock } from '../base/clock.ts'
+import { type EngineError, toEngineError } from '../base/errors.ts'
+import type { Logger } from '../base/log.ts'
+import type { Polled, Position } from '../connector.ts'
+import { Graph } from '../dataflow/graph.ts'
+import type { StateSnapshot } from '../dataflow/operator.ts'
+import type { Checkpoints } from '../state/checkpoints.ts'
+import type { Aside } from './aside.ts'
+import type { BuildJob, BuiltJob, DataflowSpec, JobSection, JobSource, JobSpec, JobStatus } from './job.ts'
+
+/** Everything a dataflow needs from around it. */
+export interface DataflowContext {
+  readonly clock: Clock
+  readonly log: Logger
+  readonly build: BuildJob
+  /** Undefined: nothing is saved (subscriptions, `tidemark run` over bounded input). */
+  readonly checkpoints: ((dataflow: string) => Checkpoints) | undefined
+  readonly aside: (job: string) => Aside
+  readonly settings: DataflowSettings
+}
+
+export interface DataflowSettings {
+  /** Time between checkpoints when there is something to save, milliseconds. Stretched so that saving takes at most a tenth of the time. */
+  readonly checkpointIntervalMs: number
+  /** Rows a poll may bring: a tick of this many takes a few milliseconds, which is how long a read may wait. */
+  readonly rowsMax: number
+  /** How often idle watermarks and retention are looked at, milliseconds. */
+  readonly timerMs: number
+}
+
+export const defaultSettings: DataflowSettings = { checkpointIntervalMs: 1000, rowsMax: 8192, timerMs: 50 }
+
+interface Running {
+  readonly spec: JobSpec
+  readonly built: BuiltJob
+  readonly aside: Aside
+  readonly abort: AbortController
+  pumps: Promise<void>[]
+  ended: Set<string>
+  rowsIn: number
+}
+
+/**
+ * Runs one graph: polls its sources, pushes what they bring, writes sinks, takes checkpoints. A tick (one batch through the
+ * whole graph) runs to completion, and ticks, sink writes and checkpoints take turns; so whoever looks between two awaits
+ * sees every view at the same instant, and a checkpoint between ticks is a consistent cut: the turn is the barrier.
+ */
+export class Dataflow {
+  readonly graph = new Graph()
+  readonly id: string
+  #context: DataflowContext
+  #jobs = new Map<string, Running>()
+  #turns: Promise<unknown> = Promise.resolve()
+  #checkpoints: Checkpoints | undefined
+  #dirty = false
+  #epoch = 0
+  #checkpointMs = 0
+  #nextCheckpointMs = 0
+  #paused: Promise<void> | undefined
+  #resume = (): void => {}
+  #stop = new AbortController()
+  #timer: Promise<void> | undefined
+  #failed = (_error: EngineError): void => {}
+  #resolveStarted = (): void => {}
+  /** Resolves when every job is built and restored, so that its views can be read. Never, if the start fails. */
+  readonly started = new Promise<void>(resolve => {
+    this.#resolveStarted = resolve
+  })
+  /** Rejects with the first error that stops the dataflow; resolves when every source has ended or after `close`. */
+  readonly done: Promise<void>
+  #resolveDone = (): void => {}
+
+  constructor(id: string, context: DataflowContext) {
+    this.id = id
+    this.#context = context
+    this.#checkpoints = context.checkpoints?.(id)
+    this.done = new Promise((resolve, reject) => {
+      this.#resolveDone = resolve
+      this.#failed = reject
+    })
+    this.done.catch(() => {}) // whoever awaits it hears of it
+  }
+
+  /** Builds all jobs, restores the latest complete checkpoint, finishes its commits, opens the sources and runs. */
+  async start(spec: DataflowSpec): Promise<void> {
+    const saved = await this.#latest(spec)
+    this.#epoch = saved?.epoch ?? 0
+    // Jobs younger than the checkpoint come last, and build on restored ones.
+    const restored = spec.jobs.filter(job => saved?.sections[job.name])
+    for (const job of restored) this.#build(job, saved?.sections[job.name])
+    if (saved) this.graph.restore(Object.assign({}, ...restored.map(job => saved.sections[job.name].operators)))
+    for (const job of spec.jobs) {
+      if (!this.#jobs.has(job.name)) this.#build(job, undefined)
+      await this.#open(job.name, saved?.sections[job.name])
+    }
+    this.#nextCheckpointMs = this.#context.clock.monotonicMs() + this.#context.settings.checkpointIntervalMs
+    this.#timer = this.#runTimer()
+    this.#resolveStarted()
+    this.#maybeEnded()
+  }
+
+  /** Adds a job to the running graph; its views start with the present contents of those they build on. */
+  async addJob(spec: JobSpec): Promise<void> {
+    await this.#turn(async () => {
+      this.#build(spec, undefined)
+      try {
+        await this.#open(spec.name, undefined)
+      } catch (error) {
+        await this.#remove(spec.name)
+        throw error
+      }
+      if (spec.ephemeral) return
+      this.#dirty = true
+      await this.#checkpoint()
+    })
+  }
+
+  /** Ends a job and removes its operators. Its state is gone with the next checkpoint. */
+  async removeJob(name: string): Promise<void> {
+    const job = this.#jobs.get(name)
+    if (!job) return
+    job.abort.abort()
+    await Promise.all(job.pumps)
+    await this.#turn(async () => {
+      await this.#remove(name)
+      if (job.spec.ephemeral) return
+      this.#dirty = true
+      await this.#checkpoint()
+    })
+  }
+
+  /** Stops polling sources, or goes on. What was polled is still finished; views stay readable, watermarks stand still. */
+  setPaused(paused: boolean): void {
+    if (!paused) {
+      const nowMs = this.#context.clock.nowMs()
+      for (const job of this.#jobs.values()) for (const { node } of job.built.sources) node.resume(nowMs)
+      this.#paused = undefined
+      this.#resume()
+    } else if (this.#paused === undefined) {
+      this.#paused = new Promise(resolve => {
+        this.#resume = resolve
+      })
+    }
+  }
+
+  /** Stops after a last checkpoint, if `save`. Without it, what was not committed never becomes visible. */
+  async close(save: boolean): Promise<void> {
+    this.#stop.abort()
+    for (const job of this.#jobs.values()) job.abort.abort()
+    this.setPaused(false)
+    for (const job of this.#jobs.values()) await Promise.allSettled(job.pumps)
+    await this.#timer
+    if (save) await this.#turn(() => this.#checkpoint())
+    for (const job of this.#jobs.values()) await this.#closeJob(job)
+    this.#jobs.clear()
+    this.#resolveDone()
+  }
+
+  /** Runs between ticks, so that nothing changes underneath across its awaits. */
+  exclusively<T>(work: () => Promise<T>): Promise<T> {
+    return this.#turn(work)
+  }
+
+  status(): JobStatus[] {
+    return [...this.#jobs.values()]
+      .filter(j => !j.spec.ephemeral)
+      .map(({ spec, built, aside, rowsIn, ended }) => ({
+        job: spec.name,
+        dataflow: this.id,
+        state: built.sources.length > 0 && ended.size === built.sources.length ? 'ended' : 'running',
+        rowsIn,
+        rowsLate: aside.lateCount,
+        rowsBad: aside.badCount,
+        epoch: this.#epoch,
+        checkpointMs: this.#checkpointMs,
+        stateBytes: this.graph.stateBytes(),
+        sources: built.sources.map(({ id, source, node }) => ({
+          source: id,
+          watermark: Number.isFinite(node.watermark) ? node.watermark : undefined,
+          lag: source.lag?.(),
+          position: JSON.stringify(source.position()),
+        })),
+      }))
+  }
+
+  async #latest(spec: DataflowSpec): Promise<{ epoch: number; sections: Record<string, JobSection> } | undefined> {
+    if (!this.#checkpoints) return undefined
+    const own = await this.#checkpoints.latest()
+    if (own) return { epoch: own.epoch, sections: own.sections as Record<string, JobSection> } // written by #checkpoint
+    let epoch = 0
+    let sections: Record<string, JobSection> = {}
+    for (const parent of spec.mergedFrom) {
+      const saved = await this.#context.checkpoints?.(parent).latest()
+      if (!saved) continue
+      epoch = Math.max(epoch, saved.epoch)
+      sections = { ...sections, ...(saved.sections as Record<string, JobSection>) }
+    }
+    return epoch > 0 ? { epoch, sections } : undefined
+  }
+
+  #build(spec: JobSpec, section: JobSection | undefined): void {
+    const aside = this.#context.aside(spec.name)
+    aside.restore(section?.asideCount ?? 0)
+    const built = this.#context.build(spec, this.graph, aside)
+    this.#jobs.set(spec.name, {
+      spec,
+      built,
+      aside,
+      abort: new AbortController(),
+      pumps: [],
+      ended: new Set(),
+      rowsIn: 0,
+    })
+  }
+
+  async #open(name: string, section: JobSection | undefined): Promise<void> {
+    const job = this.#job(name)
+    const { built } = job
+    await built.output?.sink.open(section?.prepared)
+    for (const { id, source, node } of built.sources) {
+      await source.open(section?.positions[id] as Position | undefined) // only #checkpoint writes positions
+      const nowMs = this.#context.clock.nowMs()
+      if (section?.watermarks[id]) node.restore(section.watermarks[id], nowMs)
+      node.setPartitions(source.partitions(), nowMs)
+    }
+    if (!section) {
+      this.graph.start()
+      built.prime?.()
+    }
+    await this.#drain(job)
+    job.pumps = built.sources.map(source => this.#pump(job, source))
+  }
+
+  #job(name: string): Running {
+    const job = this.#jobs.get(name)
+    assert(job !== undefined, `no job ${name}`)
+    return job
+  }
+
+  async #pump(job: Running, input: JobSource): Promise<void> {
+    const { signal } = job.abort
+    const { source } = input
+    let polls = 0
+    try {
+      while (!signal.aborted) {
+        await this.#paused
+        if (signal.aborted) return
+        const polled = await source.poll(this.#context.settings.rowsMax, signal)
+        if (signal.aborted) return
+        if (polled.kind === 'idle') {
+          await this.#context.clock.sleep(0, signal) // one that answers at once must not keep others from their turn
+          continue
+        }
+        await this.#turn(() => this.#tick(job, input, polled))
+        if (polled.kind === 'end') return
+        // Resolved promises alone never let messages and sockets in.
+        if (++polls % 4 === 0) await this.#context.clock.sleep(0)
+      }
+    } catch (error) {
+      this.#fail(error)
+    }
+  }
+
+  async #tick(job: Running, { id, source, node, deadLetters }: JobSource, polled: Polled): Promise<void> {
+    if (polled.kind === 'end') {
+      job.ended.add(id)
+      node.end()
+    } else if (polled.kind === 'rows') {
+      job.rowsIn += polled.batch.rowCount
+      job.aside.source = id
+      const nowMs = this.#context.clock.nowMs()
+      node.setPartitions(source.partitions(), nowMs)
+      node.push(polled.partition, polled.batch, nowMs)
+      if (polled.bad.length > 0) {
+        job.aside.records(polled.bad, deadLetters === undefined)
+        await deadLetters?.(polled.bad)
+      }
+    }
+    this.#dirty = true
+    for (const each of this.#jobs.values()) await this.#drain(each)
+    if (polled.kind === 'end') this.#maybeEnded()
+  }
+
+  async #drain({ built: { output }, aside }: Running): Promise<void> {
+    for (const batch of output?.take() ?? []) await output?.sink.write(batch)
+    if (aside.waiting > 0) await aside.flush()
+  }
+
+  #maybeEnded(): void {
+    const jobs = [...this.#jobs.values()]
+    const bounded = jobs.some(job => job.built.sources.length > 0)
+    if (bounded && jobs.every(job => job.ended.size === job.built.sources.length)) this.#resolveDone()
+  }
+
+  async #runTimer(): Promise<void> {
+    const { clock, settings } = this.#context
+    const { signal } = this.#stop
+    while (!signal.aborted) {
+      await clock.sleep(settings.timerMs, signal)
+      if (signal.aborted) return
+      try {
+        await this.#turn(() => this.#onTimer())
+      } catch (error) {
+        this.#fail(error)
+      }
+    }
+  }
+
+  async #onTimer(): Promise<void> {
+    const nowMs = this.#context.clock.nowMs()
+    for (const job of this.#paused ? [] : this.#jobs.values()) {
+      for (const { id, node, source } of job.built.sources) {
+        if (job.ended.has(id)) continue
+        const before = node.watermark
+        node.setPartitions(source.partitions(), nowMs)
+        node.tick(nowMs)
+        if (node.watermark !== before) this.#dirty = true
+      }
+    }
+    for (const job of this.#jobs.values()) await this.#drain(job)
+    if (this.#dirty && this.#context.clock.monotonicMs() >= this.#nextCheckpointMs) await this.#checkpoint()
+  }
+
+  /** State, positions and prepared commits become durable as one epoch; then sinks commit and sources acknowledge. */
+  async #checkpoint(): Promise<void> {
+    if (!this.#checkpoints || !this.#dirty) return
+    const { clock, settings, log } = this.#context
+    const startMs = clock.monotonicMs()
+    const epoch = this.#epoch + 1
+    const sections: Record<string, JobSection> = {}
+    const commits: (() => Promise<void>)[] = []
+    const operators = Object.entries(this.graph.snapshot())
+    for (const [name, { spec, built, aside }] of this.#jobs) {
+      if (spec.ephemeral) continue
+      const positions: Record<string, Position> = {}
+      const watermarks: Record<string, StateSnapshot> = {}
+      for (const { id, source, node } of built.sources) {
+        positions[id] = source.position()
+        watermarks[id] = node.snapshot()
+        commits.push(() => source.acknowledge?.(positions[id]) ?? Promise.resolve())
+      }
+      const sink = built.output?.sink
+      const prepared = await sink?.prepare(epoch)
+      if (sink && prepared) commits.unshift(() => sink.commit(prepared))
+      const own = Object.fromEntries(operators.filter(([node]) => node.startsWith(`${name}/`)))
+      sections[name] = { positions, watermarks, operators: own, prepared, asideCount: aside.count }
+    }
+    await this.#checkpoints.write(epoch, sections)
+    this.#epoch = epoch
+    this.#dirty = false
+    for (const commit of commits) await commit()
+    this.#checkpointMs = clock.monotonicMs() - startMs
+    this.#nextCheckpointMs = clock.monotonicMs() + Math.max(settings.checkpointIntervalMs, 9 * this.#checkpointMs)
+    log.debug({ dataflow: this.id, epoch, ms: Math.round(this.#checkpointMs) }, 'checkpoint')
+  }
+
+  async #remove(name: string): Promise<void> {
+    const job = this.#job(name)
+    this.#jobs.delete(name)
+    job.built.end?.()
+    for (const node of job.built.nodes.toReversed()) this.graph.remove(node)
+    await this.#closeJob(job)
+  }
+
+  async #closeJob({ built, spec }: Running): Promise<void> {
+    const closing = [...built.sources.map(s => s.source.close()), built.output?.sink.close()]
+    for (const result of await Promise.allSettled(closing)) {
+      if (result.status === 'rejected') {
+        this.#context.log.warn({ job: spec.name, error: String(result.reason) }, 'could not close cleanly')
+      }
+    }
+  }
+
+  #fail(error: unknown): void {
+    for (const job of this.#jobs.values()) job.abort.abort()
+    this.#stop.abort()
+    this.#failed(toEngineError(error))
+  }
+
+  #turn<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.#turns.then(work)
+    this.#turns = turn.catch(() => {})
+    return turn
+  }
+}

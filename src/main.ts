@@ -1,0 +1,67 @@
+#!/usr/bin/env node
+/** The program: the only file that knows both the engine and the connectors. Run as a worker thread, it hosts jobs. */
+import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
+import { connectors } from '../connectors/registry.ts'
+import { systemClock } from './base/clock.ts'
+import type { Logger } from './base/log.ts'
+import { type Command, runCommand, type Terminal } from './cli/command.ts'
+import { createLogger } from './cli/log.ts'
+import { jobsCommand, sqlCommand, submitCommand } from './cli/remote.ts'
+import { checkCommand, runFileCommand } from './cli/run.ts'
+import { type OpenEngine, serveCommand } from './cli/serve.ts'
+import { topicsCommand } from './cli/topics.ts'
+import { Engine } from './engine/engine.ts'
+import { createHost } from './engine/runtime.ts'
+import { RemoteHost, serveHost } from './jobs/host.ts'
+
+interface WorkerData {
+  readonly dataDir: string
+  readonly logLevel: string
+}
+
+if (isMainThread) await main()
+else if (parentPort) {
+  const { dataDir, logLevel }: WorkerData = workerData
+  serveHost(createHost({ connectors, dataDir, clock: systemClock, log: createLogger(logLevel) }), parentPort)
+}
+
+async function main(): Promise<void> {
+  let logLevel = 'info'
+  const makeLog = (level: string): Logger => {
+    logLevel = level
+    return createLogger(level)
+  }
+  const open: OpenEngine = ({ dataDir, log, workers }) =>
+    Engine.open({
+      dataDir,
+      log,
+      connectors,
+      clock: systemClock,
+      hostsMax: workers,
+      newHost: () => {
+        const data: WorkerData = { dataDir, logLevel }
+        const worker = new Worker(new URL(import.meta.url), { workerData: data })
+        return new RemoteHost(worker)
+      },
+    })
+  const commands: readonly Command[] = [
+    serveCommand(open, makeLog),
+    runFileCommand(open, makeLog),
+    submitCommand,
+    checkCommand(open, makeLog),
+    jobsCommand,
+    sqlCommand,
+    topicsCommand,
+  ]
+  const stop = new AbortController()
+  for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, () => stop.abort())
+  const terminal: Terminal = {
+    out: text => void process.stdout.write(text),
+    err: text => void process.stderr.write(text),
+    isTTY: process.stdin.isTTY === true,
+    input: process.stdin,
+    signal: stop.signal,
+  }
+  const code = await runCommand(commands, process.argv.slice(2), terminal)
+  process.exit(code)
+}
