@@ -54,7 +54,7 @@ const PACKAGES: Readonly<Record<string, string>> = {
 
 /** Time and chance come in as parameters: only clock.ts asks the machine. */
 const AMBIENT =
-  /\b(Date\.now|Math\.random|performance\.now|(?<!\.)setTimeout|(?<!\.)setInterval|new Date\(\)|crypto\.(randomUUID|randomBytes|getRandomValues))/
+  /\b(Date\.now|Math\.random|performance\.now|(?<![.#])setTimeout|(?<![.#])setInterval|new Date\(\)|crypto\.(randomUUID|randomBytes|getRandomValues))/
 
 function sources(folder: string): string[] {
   return readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
