@@ -311,3 +311,8 @@ function parseLike(
   const op = word === 'similar' ? 'similar to' : word
   return { expr: { kind: 'like', op, arg, pattern, escape: escapedBy, negated, at }, open: true }
 }
+
+/** How tightly an infix operator binds. Named with a schema, all bind alike. */
+export function binaryLevel(op: string, schema: Name): number {
+  return schema.length > 0 ? OPERATOR : (levels.get(op) ?? OPERATOR)
+}

@@ -74,6 +74,13 @@ function parseWithin(cursor: Cursor): Expr {
 
 /** One table, function, subquery or joined tables in parentheses. */
 export function parseTablePrimary(cursor: Cursor): TableRef {
+  cursor.enter()
+  const ref = parseAnyTable(cursor)
+  cursor.leave()
+  return ref
+}
+
+function parseAnyTable(cursor: Cursor): TableRef {
   const { at } = cursor.token
   if (cursor.isOp('(')) return parseParenthesized(cursor)
   const lateral = cursor.accept('lateral')
@@ -216,7 +223,7 @@ function isImplicitAlias(cursor: Cursor): boolean {
     case 'asof':
       return !startsAsof(cursor)
     case 'within':
-      return after.kind !== 'number' && after.text !== '('
+      return after.kind !== 'number' && after.text !== '(' && after.text !== 'interval'
     case 'partition':
       return after.text !== 'by'
     default:

@@ -24,6 +24,8 @@ export function startsQuery(cursor: Cursor): boolean {
   let ahead = 0
   let token = cursor.token
   while (token.kind === 'op' && token.text === '(' && ahead <= DEPTH_MAX) token = cursor.peek(++ahead)
+  // Too deep either way: parsing it as a query says so.
+  if (ahead > DEPTH_MAX) return true
   if (token.kind !== 'word') return false
   const { text } = token
   return (

@@ -1,15 +1,33 @@
 import type { Statement } from '../statements.ts'
+import { parseAlter, parseDrop, parseTruncate } from './alter.ts'
+import { parseCopy } from './copy.ts'
 import { parseCreate } from './create.ts'
 import type { Cursor } from './cursor.ts'
+import { parseClose, parseDeclare, parseFetch, parseSubscribe } from './cursors.ts'
 import { parseModify } from './modify.ts'
 import { parseQuery, startsQuery } from './query.ts'
+import {
+  parseDeallocate,
+  parseDiscard,
+  parseExecute,
+  parseListen,
+  parseLock,
+  parseReset,
+  parseSet,
+} from './settings.ts'
+import { parseDescribe, parseExplain, parseShow } from './show.ts'
+import { parseTransaction } from './transaction.ts'
 import { parseUtility, unknownStatement } from './utility.ts'
 
 /** One statement, up to its semicolon. */
 export function parseStatement(cursor: Cursor): Statement {
-  const modify = parseModify(cursor)
-  if (modify !== undefined) return modify
-  if (startsQuery(cursor)) return parseQuery(cursor)
+  cursor.enter()
+  const statement = parseModify(cursor) ?? (startsQuery(cursor) ? parseQuery(cursor) : parseOther(cursor))
+  cursor.leave()
+  return statement
+}
+
+function parseOther(cursor: Cursor): Statement {
   const parse = cursor.token.kind === 'word' ? statements.get(cursor.token.text) : undefined
   return parse === undefined ? unknownStatement(cursor) : parse(cursor)
 }
@@ -18,6 +36,31 @@ const utility = (cursor: Cursor): Statement => parseUtility(cursor, cursor.posit
 
 const statements: ReadonlyMap<string, (cursor: Cursor) => Statement> = new Map([
   ['create', parseCreate],
+  ['show', parseShow],
+  ['describe', parseDescribe],
+  ['desc', parseDescribe],
+  ['explain', parseExplain],
+  ['alter', parseAlter],
+  ['drop', parseDrop],
+  ['truncate', parseTruncate],
+  ['subscribe', parseSubscribe],
+  ['copy', parseCopy],
+  ['declare', parseDeclare],
+  ['fetch', parseFetch],
+  ['move', parseFetch],
+  ['close', parseClose],
+  ['set', parseSet],
+  ['reset', parseReset],
+  ['execute', parseExecute],
+  ['deallocate', parseDeallocate],
+  ['discard', parseDiscard],
+  ['listen', parseListen],
+  ['unlisten', parseListen],
+  ['notify', parseListen],
+  ['lock', parseLock],
+  ...['begin', 'start', 'commit', 'end', 'rollback', 'abort', 'savepoint', 'release', 'prepare'].map(
+    (word): [string, (cursor: Cursor) => Statement] => [word, parseTransaction],
+  ),
   ...[
     'vacuum',
     'analyze',

@@ -205,3 +205,8 @@ export function parseIntervalFields(cursor: Cursor, type: TypeName, needed = fal
   const modifiers = fields.endsWith('second') && cursor.isOp('(') ? parseModifiers(cursor) : type.modifiers
   return { ...type, modifiers, fields }
 }
+
+/** Whether a type's own name is a keyword that may stand bare where a type is wanted. */
+export function isTypeKeywordName(name: string): boolean {
+  return typeKeywords.has(name) || name === 'varbit'
+}
