@@ -53,8 +53,10 @@ export function print(statement: Statement): string {
       return `DESCRIBE ${statement.extended ? 'EXTENDED ' : ''}${statement.name.map(quoted).join('.')}`
     case 'explain': {
       const { analyze, verbose, options } = statement
-      const list = options.length > 0 ? ` ${optionList(options)}` : ''
-      return `EXPLAIN${analyze ? ' ANALYZE' : ''}${verbose ? ' VERBOSE' : ''}${list} ${print(statement.statement)}`
+      const flag = (name: string): Option => ({ name, value: 'true', at: 0 })
+      const all = [...(analyze ? [flag('analyze')] : []), ...(verbose ? [flag('verbose')] : []), ...options]
+      const flags = `${analyze ? ' ANALYZE' : ''}${verbose ? ' VERBOSE' : ''}`
+      return `EXPLAIN${options.length > 0 ? ` ${optionList(all)}` : flags} ${print(statement.statement)}`
     }
     case 'alter-job':
       return `ALTER JOB ${printNames(statement.name)} ${statement.action.toUpperCase()}`

@@ -82,7 +82,10 @@ export function parseExplain(cursor: Cursor): Explain {
 }
 
 function isOptionList(cursor: Cursor): boolean {
-  return cursor.peek().kind === 'word' && !/^(select|values|with|table)$/.test(cursor.peek().text)
+  return (
+    cursor.peek().kind === 'quoted' ||
+    (cursor.peek().kind === 'word' && !/^(select|values|with|table)$/.test(cursor.peek().text))
+  )
 }
 
 function isTrue({ value }: Option): boolean {
