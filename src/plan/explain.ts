@@ -59,7 +59,8 @@ function describeScan(scan: Scan): Description {
   const details = [`Columns: ${fields.length > 0 ? fields.map(f => f.name).join(', ') : 'none'}`]
   if (scan.watermark) {
     const { column, delayMicros } = scan.watermark
-    details.push(`Watermark: ${fields[column].name} - ${duration(delayMicros)}`)
+    const delay = delayMicros === 0 ? '' : ` - ${duration(delayMicros)}`
+    details.push(`Watermark: ${fields[column].name}${delay}`)
   }
   if (scan.predicate) details.push(`Filter: ${printExpr(scan.predicate)}`)
   return { title: `Scan on ${scan.relation} (${scan.relationKind}${scan.changing ? ', changing' : ''})`, details }

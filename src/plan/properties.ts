@@ -63,8 +63,10 @@ export function uniqueKeyOf(plan: LogicalPlan): readonly number[] | undefined {
       return uniqueKeyOf(plan.input)
     case 'project':
       return keyThroughProject(uniqueKeyOf(plan.input), plan.exprs)
-    case 'aggregate':
-      return plan.keys.map((_, i) => i)
+    case 'aggregate': {
+      const implied = impliedEnd(plan)
+      return [...plan.keys.keys()].filter(i => i !== implied)
+    }
     case 'window': {
       const key = uniqueKeyOf(plan.input)
       const start = plan.input.schema.fields.length
@@ -133,6 +135,20 @@ export function finalise(plan: LogicalPlan): { readonly plan: LogicalPlan } | { 
     default:
       return unreachable(plan)
   }
+}
+
+/** Index of window_end in the output of a window, perhaps filtered. It follows from window_start, the column before it. */
+export function windowEndColumn(plan: LogicalPlan): number | undefined {
+  if (plan.kind === 'filter') return windowEndColumn(plan.input)
+  return plan.kind === 'window' ? plan.schema.fields.length - 1 : undefined
+}
+
+/** Which key follows from another: a window's end from its start. */
+function impliedEnd({ input, keys }: Aggregate): number | undefined {
+  const end = windowEndColumn(input)
+  if (end === undefined) return undefined
+  const at = (column: number): number => keys.findIndex(k => k.kind === 'column' && k.index === column)
+  return at(end) >= 0 && at(end - 1) >= 0 ? at(end) : undefined
 }
 
 function scanEventTime(scan: Scan): readonly EventTime[] {

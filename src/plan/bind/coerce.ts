@@ -13,7 +13,9 @@ export function coerce(expr: Expr, to: DataType, allowed: CastContext, context: 
   const from = expr.type
   if (sameType(from, to)) return expr
   if (expr.kind === 'parameter' && from.kind === 'unknown') return context.parameters.infer(expr.index, to, at + 1)
-  if (expr.kind === 'literal' && from.kind === 'unknown') return located(at, () => typed(expr, to, context))
+  if (expr.kind === 'literal' && from.kind === 'unknown') {
+    return located((context.positions.get(expr) ?? at + 1) - 1, () => typed(expr, to, context))
+  }
   if (from.kind === 'row' && to.kind === 'row' && expr.kind === 'row' && expr.fields.length === to.fields.length) {
     const fields = expr.fields.map((field, i) => coerce(field, to.fields[i].type, allowed, context, at))
     return { kind: 'row', fields, type: to }

@@ -1,7 +1,7 @@
 import type { Query } from '../../../grammar/query.ts'
 import { EngineError, notSupported } from '../../base/errors.ts'
 import type { Aggregate, LogicalPlan, Window } from '../logical.ts'
-import { closesWindows, finalise } from '../properties.ts'
+import { closesWindows, eventTimeOf, finalise } from '../properties.ts'
 import { inputsOf } from '../walk.ts'
 import type { BindContext } from './context.ts'
 
@@ -12,7 +12,7 @@ export function finalised(plan: LogicalPlan, query: Query, context: BindContext)
   const { open } = result
   if (open.kind === 'scan') {
     throw notSupported(
-      `EMIT FINAL over "${open.relation}", whose rows may change`,
+      `EMIT FINAL over the changing rows of "${open.relation}"`,
       query.at + 1,
       'Use EMIT FINAL where that relation is defined, or leave it out here.',
     )
@@ -24,6 +24,16 @@ function neverFinal(open: Aggregate, context: BindContext): EngineError {
   const window = openWindow(open.input)
   if (window) {
     const name = window.input.schema.fields[window.time].name
+    if (eventTimeOf(window.input).some(t => t.column === window.time)) {
+      return new EngineError(
+        '42P17',
+        `windows of "${name}" overlap the windows they are made of, and would never be final`,
+        {
+          position: context.positions.get(window),
+          hint: 'Use window_end as the time, or a size that is a multiple of the inner one.',
+        },
+      )
+    }
     return new EngineError('42P17', `EMIT FINAL needs a watermark on "${name}", or no window would ever close`, {
       position: context.positions.get(window),
       hint: `Declare it with the source: WATERMARK FOR ${name} AS ${name} - INTERVAL '5 seconds'.`,

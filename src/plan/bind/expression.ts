@@ -42,7 +42,7 @@ export function bindExpr(node: ast.Expr, env: Env): Expr {
   }
   const bound = bindNode(node, env)
   context.depth--
-  if (bound.kind === 'column') context.positions.set(bound, node.at + 1)
+  if (bound.kind === 'column' || bound.kind === 'literal') context.positions.set(bound, node.at + 1)
   return bound
 }
 

@@ -3,7 +3,7 @@ import type { Field } from '../../batch/types.ts'
 import type { Expr } from '../../expr/expr.ts'
 import { fingerprint, mapChildren } from '../../expr/walk.ts'
 import type { Aggregate, LogicalPlan } from '../logical.ts'
-import { windowEndKey } from '../properties.ts'
+import { windowEndColumn, windowEndKey } from '../properties.ts'
 import type { AggregateCollector } from './aggregates.ts'
 import type { BindContext } from './context.ts'
 
@@ -77,12 +77,9 @@ export class Grouping {
 /** Groups by a window's start are those by its end too; the end says when they are complete. */
 function withWindowEnd(input: LogicalPlan, keys: readonly Expr[]): readonly Expr[] {
   if (windowEndKey(input, keys) !== undefined) return keys
-  let below = input
-  while (below.kind === 'filter') below = below.input
-  if (below.kind !== 'window') return keys
-  const end = below.schema.fields.length - 1
-  if (!keys.some(key => key.kind === 'column' && key.index === end - 1)) return keys
-  return [...keys, { kind: 'column', index: end, ...below.schema.fields[end] }]
+  const end = windowEndColumn(input)
+  if (end === undefined || !keys.some(key => key.kind === 'column' && key.index === end - 1)) return keys
+  return [...keys, { kind: 'column', index: end, ...input.schema.fields[end] }]
 }
 
 /** DISTINCT: a group a row. */

@@ -1,6 +1,6 @@
 import type * as ast from '../../../grammar/ast.ts'
 import { EngineError, notSupported } from '../../base/errors.ts'
-import { BOOLEAN, type DataType, type Datum, storageOf, TEXT, typeName, UNKNOWN } from '../../batch/types.ts'
+import { BOOLEAN, type DataType, type Datum, storageOf, typeName, UNKNOWN } from '../../batch/types.ts'
 import { commonType } from '../../expr/coerce.ts'
 import type { Expr } from '../../expr/expr.ts'
 import { resolveFunction, resolveOperator } from '../../expr/resolve.ts'
@@ -74,19 +74,18 @@ export function bindBetween(node: ast.Between, env: Env): Expr {
   return node.negated ? negation(test) : test
 }
 
-/** LIKE, ILIKE and SIMILAR TO are operators over text; ESCAPE and SIMILAR rewrite the pattern first. */
+/** LIKE and ILIKE are operators; with ESCAPE, and SIMILAR TO, functions of the library. */
 export function bindLike(node: ast.Like, env: Env): Expr {
   const arg = bindExpr(node.arg, env)
-  let pattern = bindExpr(node.pattern, env)
-  const escaped = node.escape && coerce(bindExpr(node.escape, env), TEXT, 'implicit', env.context, node.escape.at)
-  const similar = node.op === 'similar to'
-  if (similar || escaped) {
-    const text = coerce(pattern, TEXT, 'implicit', env.context, node.pattern.at)
-    const rewrite = similar ? 'similar_to_escape' : 'like_escape'
-    pattern = libraryCall(rewrite, escaped ? [text, escaped] : [text], env, node.at)
+  const pattern = bindExpr(node.pattern, env)
+  const mark = node.escape && bindExpr(node.escape, env)
+  if (node.op !== 'similar to' && !mark) {
+    const op = node.op === 'like' ? '~~' : '~~*'
+    return operator(node.negated ? `!${op}` : op, [arg, pattern], env, node.at)
   }
-  const op = similar ? '~' : node.op === 'like' ? '~~' : '~~*'
-  return operator(node.negated ? `!${op}` : op, [arg, pattern], env, node.at)
+  const name = node.op === 'similar to' ? 'similar_to' : node.op
+  const test = libraryCall(name, mark ? [arg, pattern, mark] : [arg, pattern], env, node.at)
+  return node.negated ? negation(test) : test
 }
 
 /** Never NULL: equal, or both NULL. */

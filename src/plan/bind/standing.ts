@@ -36,8 +36,8 @@ export function refuseMovingTime(plan: LogicalPlan, context: BindContext): void 
   if (call) {
     const what =
       plan.kind === 'filter'
-        ? `a temporal filter (${call.name} in a standing query)`
-        : `${call.name} here in a standing query`
+        ? `a temporal filter (${call.name}() in a standing query)`
+        : `${call.name}() over rows that change`
     throw notSupported(
       what,
       context.positions.get(call),

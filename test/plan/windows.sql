@@ -1,0 +1,37 @@
+-- Windows in every spelling, and where EMIT FINAL may stand.
+CREATE SOURCE readings (device_id text, temperature double precision, ts timestamptz, local_ts timestamp, ms bigint, day date, WATERMARK FOR ts AS ts - INTERVAL '5 seconds');
+CREATE SOURCE nomark (device_id text, ts timestamptz);
+CREATE VIEW warm AS SELECT device_id, ts AS at, temperature FROM readings WHERE temperature > 20;
+
+SELECT * FROM TUMBLE(readings, ts, INTERVAL '1 minute');
+SELECT device_id, count(*) FROM TABLE(TUMBLE(TABLE readings, DESCRIPTOR(ts), INTERVAL '5' MINUTE)) GROUP BY device_id, window_start, window_end EMIT FINAL;
+SELECT device_id, window_start, max(temperature) FROM HOP(readings, ts, INTERVAL '1 minute', INTERVAL '10 minutes') AS w GROUP BY w.device_id, w.window_start EMIT FINAL;
+SELECT device_id, count(*), window_end FROM readings WINDOW TUMBLING (SIZE 5 MINUTES) GROUP BY device_id EMIT CHANGES;
+SELECT device_id, windowstart, windowend, count(*) FROM readings WINDOW HOPPING (SIZE 5 MINUTES, ADVANCE BY 1 MINUTE) GROUP BY device_id EMIT FINAL;
+SELECT window.start, max(temperature) FROM readings GROUP BY window(ts, '5 minutes') EMIT FINAL;
+SELECT at, window_end FROM TUMBLE(warm, at, INTERVAL '1 hour', INTERVAL '15 minutes') WHERE temperature < 30 AND window_start > '2026-01-01';
+SELECT window_end, count(*) FROM TUMBLE((SELECT device_id, ts FROM readings WHERE temperature > 3) s, ts, INTERVAL '1 hour') GROUP BY window_end EMIT FINAL;
+CREATE MATERIALIZED VIEW minutes AS SELECT device_id, window_start, window_end, max(temperature) AS hottest FROM TUMBLE(readings, ts, INTERVAL '1 minute') GROUP BY device_id, window_start, window_end;
+CREATE MATERIALIZED VIEW final_minutes AS SELECT device_id, window_start, window_end, max(temperature) AS hottest FROM TUMBLE(readings, ts, INTERVAL '1 minute') GROUP BY device_id, window_start, window_end EMIT FINAL;
+SELECT window_start, max(hottest) FROM TUMBLE(minutes, window_start, INTERVAL '1 hour') GROUP BY window_start EMIT FINAL;
+SELECT window_start, max(hottest) FROM TUMBLE(minutes, window_start, INTERVAL '90 seconds') GROUP BY window_start EMIT FINAL;
+SELECT window_end, max(hottest) FROM minutes GROUP BY window_end EMIT FINAL;
+SELECT * FROM minutes EMIT FINAL;
+SELECT * FROM final_minutes EMIT FINAL;
+SELECT DISTINCT window_end, device_id FROM TUMBLE(readings, ts, INTERVAL '1 minute') EMIT FINAL;
+SELECT device_id, ts FROM readings EMIT FINAL;
+SELECT device_id, count(*) FROM readings GROUP BY device_id EMIT FINAL;
+SELECT count(*) FROM readings EMIT FINAL;
+SELECT window_end, count(*) FROM TUMBLE(nomark, ts, INTERVAL '1 minute') GROUP BY window_end EMIT FINAL;
+SELECT window_end, count(*) FROM TUMBLE(readings, local_ts, INTERVAL '1 minute') GROUP BY window_end EMIT FINAL;
+SELECT window_end, count(*) FROM TUMBLE(readings, local_ts, INTERVAL '1 minute') GROUP BY window_end EMIT CHANGES;
+SELECT * FROM TUMBLE(readings, ms, INTERVAL '1 minute');
+SELECT * FROM TUMBLE(readings, ts, INTERVAL '1 month');
+SELECT * FROM TUMBLE(readings, ts, INTERVAL '0 minutes');
+SELECT * FROM HOP(readings, ts, INTERVAL '10 minutes', INTERVAL '1 minute');
+SELECT * FROM TUMBLE(readings, tss, INTERVAL '1 minute');
+SELECT count(*) FROM nomark WINDOW TUMBLING (SIZE 5 MINUTES) GROUP BY device_id EMIT CHANGES;
+SELECT window_end FROM TUMBLE(readings, day::timestamptz, INTERVAL '1 day');
+SELECT * FROM SESSION(readings PARTITION BY device_id, ts, INTERVAL '5 minutes');
+SELECT * FROM CUMULATE(readings, ts, INTERVAL '5 minutes', INTERVAL '1 hour');
+SELECT ts, count(*) FROM TUMBLE(readings, ts, INTERVAL '1 minute') GROUP BY window_start;
