@@ -104,10 +104,9 @@ function addToken(sum: Sum, match: RegExpExecArray, last: boolean): boolean {
   if (hour !== undefined) {
     if (Number(minute) > 59 || Number(seconds ?? 0) > 60) return false
     // `m:s.f` when only two parts carry a fraction.
-    const total = fraction
-      ? Number(hour) * 60 + Number(minute) + Number(fraction)
-      : Number(hour) * 3600 + Number(minute) * 60 + Number(seconds ?? 0)
-    const micros = Math.round(total * 1e6)
+    // Whole seconds and the fraction apart: together they lose microseconds beyond a few hundred years.
+    const whole = fraction ? Number(hour) * 60 + Number(minute) : Number(hour) * 3600 + Number(minute) * 60
+    const micros = whole * 1_000_000 + Math.round(Number(fraction ?? seconds ?? 0) * 1e6)
     sum.micros += timeSign === '-' ? -micros : micros
     return true
   }

@@ -240,7 +240,7 @@ export class ByteWriter {
     this.bytes[this.at++] = 48 + value - 10 * tens
   }
 
-  /** `2026-02-03T04:05:06.789` from the halves of microseconds since 1970. */
+  /** `2026-02-03T04:05:06.789`, or `infinity`, from the halves of microseconds since 1970. */
   timestamp(low: number, high: number): void {
     const micros = high * TWO_32 + (low >>> 0)
     if (Number.isSafeInteger(micros)) {
@@ -248,7 +248,9 @@ export class ByteWriter {
       this.date(days)
       this.byte(84)
       this.time(micros - days * MICROS_PER_DAY)
-    } else {
+    } else if (high === 0x7fffffff && low === -1) this.string('infinity')
+    else if (high === -0x80000000 && low === 0) this.string('-infinity')
+    else {
       const exact = (BigInt(high) << 32n) | BigInt(low >>> 0)
       const day = BigInt(MICROS_PER_DAY)
       const rest = ((exact % day) + day) % day

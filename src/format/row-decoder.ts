@@ -50,6 +50,8 @@ export class RowDecoder implements RecordDecoder {
   readonly #arena: Arena
   #rows = 0
   #capacity = 0
+  #given: Uint8Array = NO_BYTES
+  /** What was given, as a plain array: code that also meets Buffers is slower, and their `slice` does not copy. */
   #bytes: Uint8Array = NO_BYTES
   #topic = ''
   #partition = ''
@@ -84,8 +86,11 @@ export class RowDecoder implements RecordDecoder {
 
   begin(bytes: Uint8Array, topic: string, partition: string): void {
     if (this.#finished) this.#clear()
-    if (bytes !== this.#bytes && this.#rows > this.#settled) this.#settle()
-    this.#bytes = bytes
+    if (bytes !== this.#given) {
+      if (this.#rows > this.#settled) this.#settle()
+      this.#given = bytes
+      this.#bytes = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length)
+    }
     if (partition !== this.#partition || topic !== this.#topic) this.#reader.partition?.(`${topic}/${partition}`)
     this.#topic = topic
     this.#partition = partition

@@ -48,7 +48,8 @@ export class RecordSplitter {
     }
     this.base = this.position
     const done = this.#scan(bytes)
-    this.#rest = done === bytes.length ? bytes.subarray(0, 0) : bytes.slice(done)
+    // A copy: the block's memory is the caller's, and a Buffer's `slice` would share it.
+    this.#rest = new Uint8Array(bytes.subarray(done))
     this.position += done
     if (this.#rest.length > this.#recordMax) {
       const hint = this.#csv ? 'Is a quote left open?' : 'Are the records separated by line ends?'

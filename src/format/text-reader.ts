@@ -42,7 +42,7 @@ export class TextReader {
     }
     const from = trimStart(bytes, start, end)
     const to = trimEnd(bytes, from, end)
-    if (from === to) return this.mismatch(slot, bytes, start, end)
+    if (from === to && slot.type.kind !== 'bytea') return this.mismatch(slot, bytes, start, end)
     const set = this.#setTrimmed(slot, row, bytes, from, to)
     return set || (this.reason !== '' ? false : this.mismatch(slot, bytes, start, end))
   }

@@ -6,6 +6,8 @@ import { formatDecimal } from '../batch/numeric.ts'
 import type { DataType, Datum } from '../batch/types.ts'
 import { ByteWriter } from './byte-writer.ts'
 
+const LETTER_Y = 121
+
 /** `json`: a JSON value. `raw`: the text alone, as in CSV fields and record keys. */
 export type Spelling = 'json' | 'raw'
 
@@ -61,7 +63,7 @@ export function valueWriter(type: DataType, spelling: Spelling): ValueWriter {
         if (quote !== 0) out.byte(quote)
         if (timeOnly) out.time(high * 4294967296 + (low >>> 0))
         else out.timestamp(low, high)
-        if (zoned) out.byte(90)
+        if (zoned && out.bytes[out.at - 1] !== LETTER_Y) out.byte(90) // infinity has no zone
         if (quote !== 0) out.byte(quote)
       }
     }
