@@ -1,6 +1,8 @@
 import { EngineError } from '../base/errors.ts'
 import { decodeUtf8, encodeUtf8 } from '../batch/column.ts'
 import type { Arena } from './arena.ts'
+import { pathTree } from './json-path.ts'
+import { JsonReader } from './json-reader.ts'
 import type { ValueReader, Verdict } from './row-decoder.ts'
 import type { Slot } from './slot.ts'
 import type { TextReader } from './text-reader.ts'
@@ -46,6 +48,7 @@ export class CsvReader implements ValueReader {
   readonly #options: CsvOptions
   readonly #texts: TextReader
   readonly #arena: Arena
+  readonly #json: JsonReader
   readonly #delimiter: number
   readonly #nullText: Uint8Array
   readonly #layouts = new Map<string, Layout>()
@@ -60,6 +63,7 @@ export class CsvReader implements ValueReader {
     this.#options = options
     this.#texts = texts
     this.#arena = arena
+    this.#json = new JsonReader(pathTree([]).root, [], [], texts, arena)
     this.#delimiter = delimiterByte(options.delimiter)
     this.#nullText = encodeUtf8(options.nullText)
   }
@@ -123,8 +127,16 @@ export class CsvReader implements ValueReader {
       this.#fail(`column "${slot.name}": ${fault}`)
       return false
     }
+    if (slot.children.length > 0) return this.#setNested(slot, row, from, start, end)
     const done = this.#texts.set(slot, row, from, start, end, kind === 2)
     if (!done) this.reason = this.#texts.reason
+    return done
+  }
+
+  /** Arrays, rows and maps are written as JSON. */
+  #setNested(slot: Slot, row: number, bytes: Uint8Array, start: number, end: number): boolean {
+    const done = this.#json.readAlone(slot, bytes, start, end, row)
+    if (!done) this.#fail(`column "${slot.name}": ${this.#json.reason}`)
     return done
   }
 

@@ -77,6 +77,17 @@ export class JsonReader implements ValueReader {
     return 'row'
   }
 
+  /** A document that is one column's value: an array in a CSV field, say. */
+  readAlone(slot: Slot, bytes: Uint8Array, start: number, end: number, row: number): boolean {
+    const { scan } = this
+    this.enter(bytes, start, end, row)
+    const at = this.value(slot, row, scan.space(start))
+    if (at < 0) return false
+    const after = scan.space(at)
+    if (after < end) scan.fail(after, 'nothing expected after the value')
+    return after === end
+  }
+
   /** A value at a place in the tree, into the slots there and below. */
   visit(node: PathNode, at: number): number {
     let after = -1

@@ -136,7 +136,11 @@ describe('writing JSON', () => {
       fc.option(fc.array(fc.option(fc.double()))),
       fc.option(fc.float()),
       fc.option(
-        fc.record({ months: fc.integer({ min: -999, max: 999 }), days: fc.integer(), micros: fc.maxSafeInteger() }),
+        fc.record({
+          months: fc.integer({ min: -999, max: 999 }),
+          days: fc.integer({ min: -(2 ** 31) + 1 }),
+          micros: fc.maxSafeInteger(),
+        }),
       ),
       fc.option(fc.integer({ min: -700000, max: 2000000 })),
     )
