@@ -1,10 +1,12 @@
 import { expect, test } from 'vitest'
 import { systemClock } from '../../src/base/clock.ts'
+import { EngineError } from '../../src/base/errors.ts'
 import { silentLogger } from '../../src/base/log.ts'
+import { type Batch, batchOfRows } from '../../src/batch/batch.ts'
 import { INTEGER, TEXT } from '../../src/batch/types.ts'
 import type { Result } from '../../src/engine/session.ts'
 import { Connection, type ConnectionHost, type Wire } from '../../src/server/pgwire/connection.ts'
-import { FakeEngine, type FakeStatement, rowResult, rows, schemaOf } from './fake-engine.ts'
+import { FakeEngine, type FakeSession, type FakeStatement, rowResult, rows, schemaOf } from './fake-engine.ts'
 import {
   bind,
   close,
@@ -20,6 +22,12 @@ import {
   sync,
   terminate,
 } from './wire-client.ts'
+
+/** One change, then silence until the cancel. */
+async function* changes(session: FakeSession): AsyncGenerator<Batch> {
+  yield batchOfRows(numbers, [[1, 'first']])
+  yield await session.waitForCancel()
+}
 
 function copyResult(format: 'text' | 'csv', values: (number | string | null)[][]): Result {
   const { schema, batches } = rowResult(numbers, values)
@@ -54,6 +62,33 @@ const statements: Record<string, FakeStatement> = {
         [3, ''],
         [4, 'say "x"\n'],
       ]),
+  },
+  subscribe: {
+    run: (_, session) => ({ kind: 'rows', tag: 'SELECT', schema: numbers, batches: changes(session) }),
+  },
+  weighted: {
+    run: () => {
+      async function* batches(): AsyncGenerator<Batch> {
+        yield batchOfRows(
+          numbers,
+          [
+            [1, 'a'],
+            [2, 'b'],
+            [3, 'c'],
+          ],
+          [2, 0, 1],
+        )
+      }
+      return { kind: 'rows', tag: 'SELECT', schema: numbers, batches: batches() }
+    },
+  },
+  'set x': {
+    run: (_, session) => {
+      session.onSetting('timezone', 'Asia/Tokyo')
+      session.onSetting('search_path', 'unreported')
+      session.onNotice({ severity: 'WARNING', error: new EngineError('01000', 'take care', { position: 5 }) })
+      return { kind: 'command', tag: 'SET' }
+    },
   },
   'create x': { run: () => ({ kind: 'command' as const, tag: 'CREATE MATERIALIZED VIEW' }) },
 }
@@ -105,10 +140,14 @@ test('start-up: SSL and GSS refused, then parameters, key, ready', async () => {
   const { say } = open()
   expect(await say(request(80877103))).toEqual(['N'])
   expect(await say(request(80877104))).toEqual(['N'])
-  const lines = await say(startup({ user: 'ann', database: 'd', application_name: 'test' }))
+  const lines = await say(
+    startup({ user: 'ann', client_encoding: 'LATIN1', options: '-c TimeZone=Asia/Tokyo', application_name: 'test' }),
+  )
   expect(lines[0]).toBe('R')
   expect(lines).toContain('S server_encoding=UTF8')
   expect(lines).toContain('S application_name=test')
+  expect(lines).toContain('S client_encoding=UTF8')
+  expect(lines).toContain('S TimeZone=Asia/Tokyo')
   expect(lines).toContain('S session_authorization=ann')
   expect(lines).toContain('S DateStyle=ISO, MDY')
   expect(lines.find(l => l.startsWith('S server_version='))).toMatch(/^S server_version=15\.0 \(Tidemark/)
@@ -259,6 +298,35 @@ test('COPY TO STDOUT in text and CSV', async () => {
     String.raw`d "4,\"say \"\"x\"\"\n\"\n"`,
     'c',
     'C COPY 4',
+    'Z I',
+  ])
+})
+
+test('a change is sent when it comes; a cancel ends the subscription, and the conversation goes on', async () => {
+  const { say, engine } = await started()
+  expect(await say(query('subscribe'))).toEqual(['T n:23/4/-1/0 t:25/-1/-1/0', 'D 1|first'])
+  for (const session of engine.sessions) session.cancel()
+  expect(await say(query('create x'))).toEqual([
+    'E ERROR 57014 canceling statement due to user request',
+    'Z I',
+    'C CREATE MATERIALIZED VIEW',
+    'Z I',
+  ])
+})
+
+test('notices and changed settings are told', async () => {
+  const { say } = await started()
+  expect(await say(query('set x'))).toEqual(['S TimeZone=Asia/Tokyo', 'N WARNING 01000 take care P=5', 'C SET', 'Z I'])
+})
+
+test('a row of weight n is n rows', async () => {
+  const { say } = await started()
+  expect(await say(query('weighted'))).toEqual([
+    'T n:23/4/-1/0 t:25/-1/-1/0',
+    'D 1|a',
+    'D 1|a',
+    'D 3|c',
+    'C SELECT 3',
     'Z I',
   ])
 })

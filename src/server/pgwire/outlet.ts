@@ -14,6 +14,8 @@ export interface ByteSink {
 
 /** Messages are collected up to this size before they are handed on. */
 const CHUNK_BYTES = 64 * 1024
+/** Chunks after which others get their turn: a long result from memory never waits of itself. */
+const CHUNKS_A_TURN = 8
 
 /**
  * A client's way out. Messages are appended to `out`, handed on in chunks, and at the end of the event loop's turn at the latest
@@ -25,6 +27,7 @@ export class Outlet {
   readonly #sink: ByteSink
   readonly #bytesMax: number
   #flushing = false
+  #chunkCount = 0
 
   constructor(sink: ByteSink, bytesMax: number) {
     this.#sink = sink
@@ -54,9 +57,17 @@ export class Outlet {
 
   /** Hands full chunks on; undefined when more may be written at once, else wait. Rejects when the client has gone. */
   room(): Promise<void> | undefined {
-    if (this.out.at >= CHUNK_BYTES) this.flush()
+    if (this.out.at >= CHUNK_BYTES) {
+      this.flush()
+      if (++this.#chunkCount % CHUNKS_A_TURN === 0) return this.#nextTurn()
+    }
     if (!this.#sink.closed && this.#sink.bufferedBytes <= this.#bytesMax) return undefined
     return this.#wait()
+  }
+
+  async #nextTurn(): Promise<void> {
+    await new Promise(setImmediate)
+    await this.room()
   }
 
   async #wait(): Promise<void> {

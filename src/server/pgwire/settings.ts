@@ -39,6 +39,12 @@ export interface StartupRequest {
   readonly unknownOptions: readonly string[]
 }
 
+/**
+ * Not settings of the session. Text is UTF-8 whatever encoding is asked for: a client on a machine with another one shall
+ * connect, and hears by ParameterStatus what it gets.
+ */
+const OWN = new Set(['user', 'database', 'replication', 'client_encoding'])
+
 /** Sorts the parameters of a start-up packet. `options` holds command-line switches: `-c name=value`, `--name=value`. */
 export function readStartup(parameters: ReadonlyMap<string, string>): StartupRequest {
   const settings = new Map<string, string>()
@@ -46,7 +52,7 @@ export function readStartup(parameters: ReadonlyMap<string, string>): StartupReq
   for (const [name, value] of parameters) {
     if (name.startsWith('_pq_.')) unknownOptions.push(name)
     else if (name === 'options') for (const [n, v] of readSwitches(value)) settings.set(n, v)
-    else if (name !== 'user' && name !== 'database' && name !== 'replication') settings.set(name.toLowerCase(), value)
+    else if (!OWN.has(name)) settings.set(name.toLowerCase(), value)
   }
   const user = parameters.get('user') ?? ''
   return { user, database: parameters.get('database') || user, settings, unknownOptions }
