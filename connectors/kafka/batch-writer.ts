@@ -15,6 +15,8 @@ export interface ProducerIdentity {
 export interface SealedBatch {
   readonly bytes: Uint8Array<ArrayBuffer>
   readonly count: number
+  /** Its place in the partition's sequence, by which the broker knows a repeated batch. −1 until it is first sent. */
+  sequence: number
 }
 
 /** Collects records into one batch of format 2. Times of all records are that of the sealing: one moment for one write. */
@@ -98,13 +100,14 @@ export class BatchWriter {
     view.setBigInt64(27, timestamp)
     view.setBigInt64(35, timestamp)
     view.setInt32(57, count)
-    return { bytes: batch.subarray(0, size), count }
+    return { bytes: batch.subarray(0, size), count, sequence: -1 }
   }
 }
 
-/** Says who wrote the batch and its place in the partition's sequence, by which the broker knows a repeated batch. */
+/** Says who wrote the batch, and its place in the sequence. */
 export function stamp(batch: SealedBatch, identity: ProducerIdentity, sequence: number): void {
   const { bytes } = batch
+  batch.sequence = sequence
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
   view.setBigInt64(43, BigInt(identity.producerId))
   view.setInt16(51, identity.epoch)

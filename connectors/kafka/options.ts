@@ -1,18 +1,21 @@
 /** The options of Kafka sources and sinks, and the door from their parsed values to typed objects. */
 import { readFileSync } from 'node:fs'
 import { EngineError, notSupported } from '../../src/base/errors.ts'
+import {
+  booleanWord,
+  byteSize,
+  type Start as CommonStart,
+  oneOf,
+  startingPoint,
+  wholeNumber,
+} from '../../src/base/option-parsers.ts'
 import type { Option, OptionValues } from '../../src/connector.ts'
 import type { ClusterOptions } from './cluster.ts'
 import { CODECS, type Codec } from './compression.ts'
 import type { Sasl } from './sasl.ts'
 
-/** Where a source without a checkpoint begins. */
-export type Start =
-  | { readonly kind: 'earliest' }
-  | { readonly kind: 'latest' }
-  | { readonly kind: 'timestamp'; readonly ms: number }
-  /** By `topic/partition`, or by partition alone; partitions not named begin at their first record. */
-  | { readonly kind: 'offsets'; readonly offsets: ReadonlyMap<string, number> }
+/** Where a source without a checkpoint begins: everywhere alike, or by `topic/partition` or partition alone; what is not named begins at its first record. */
+export type Start = CommonStart | { readonly offsets: ReadonlyMap<string, number> }
 
 export interface KafkaSourceOptions {
   readonly cluster: ClusterOptions
@@ -46,23 +49,9 @@ export interface TopicSettings {
   readonly configs: ReadonlyMap<string, string>
 }
 
+const MECHANISMS = ['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512'] as const
+
 const text = (value: string): string => value.trim()
-
-function oneOf(name: string, accepted: readonly string[]): (value: string) => string {
-  return value => {
-    const found = accepted.find(a => a.toLowerCase() === value.trim().toLowerCase())
-    if (found) return found
-    throw invalid(name, value, `one of ${accepted.map(a => `'${a}'`).join(', ')}`)
-  }
-}
-
-function integer(name: string, min: number, max: number): (value: string) => number {
-  return value => {
-    const number = Number(value)
-    if (Number.isInteger(number) && number >= min && number <= max && value.trim() !== '') return number
-    throw invalid(name, value, `a whole number from ${min} to ${max}`)
-  }
-}
 
 function invalid(name: string, value: string, accepted: string): EngineError {
   return new EngineError('22023', `option ${name} = '${value}' must be ${accepted}`)
@@ -92,22 +81,14 @@ function parsePattern(value: string): RegExp {
   }
 }
 
-function parseStart(value: string): Start {
-  const word = value.trim().toLowerCase()
-  if (word === 'earliest' || word === 'latest') return { kind: word }
-  const ms = /^\d{4}-\d\d-\d\d/.test(word) ? Date.parse(value.trim()) : Number.NaN
-  if (!Number.isNaN(ms)) return { kind: 'timestamp', ms }
-  throw invalid('start', value, "'earliest', 'latest' or a time such as '2026-01-01T00:00:00Z'")
-}
-
-function parseOffsets(value: string): Start {
+function parseOffsets(value: string): { readonly offsets: ReadonlyMap<string, number> } {
   const offsets = new Map<string, number>()
   for (const part of value.split(',')) {
     const match = /^\s*((?:[\w.-]+\/)?\d+)\s*:\s*(\d{1,15})\s*$/.exec(part)
     if (!match) throw invalid('start_offsets', value, "like '0:42,1:17', or 'topic/0:42' for several topics")
     offsets.set(match[1], Number(match[2]))
   }
-  return { kind: 'offsets', offsets }
+  return { offsets }
 }
 
 /** Of the connection and of both directions; see `Connector.options`. */
@@ -122,15 +103,15 @@ export const kafkaOptions: readonly Option[] = [
   {
     name: 'security_protocol',
     doc: 'PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL.',
-    parse: oneOf('security_protocol', ['PLAINTEXT', 'SSL', 'SASL_PLAINTEXT', 'SASL_SSL']),
-    default: 'PLAINTEXT',
+    parse: oneOf('security_protocol', ['plaintext', 'ssl', 'sasl_plaintext', 'sasl_ssl']),
+    default: 'plaintext',
     connection: true,
   },
   {
     name: 'sasl_mechanism',
     doc: 'How to log in: PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512.',
-    parse: oneOf('sasl_mechanism', ['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512', 'GSSAPI', 'OAUTHBEARER', 'AWS_MSK_IAM']),
-    default: 'PLAIN',
+    parse: oneOf('sasl_mechanism', ['plain', 'scram-sha-256', 'scram-sha-512', 'gssapi', 'oauthbearer', 'aws_msk_iam']),
+    default: 'plain',
     connection: true,
   },
   { name: 'sasl_username', doc: 'Name to log in with.', parse: value => value, connection: true },
@@ -150,7 +131,7 @@ export const kafkaOptions: readonly Option[] = [
   {
     name: 'start',
     doc: "Source: where to begin: 'earliest', 'latest' or a time.",
-    parse: parseStart,
+    parse: startingPoint('start'),
     default: 'earliest',
   },
   {
@@ -179,20 +160,20 @@ export const kafkaOptions: readonly Option[] = [
     name: 'fetch_max_bytes',
     // A source holds two answers of each broker: the one being read and the one on its way.
     doc: 'Source: size of one answer of a broker; twice this is held in memory for each broker.',
-    parse: integer('fetch_max_bytes', 1024, 64 << 20),
-    default: String(4 << 20),
+    parse: byteSize('fetch_max_bytes'),
+    default: '4 MB',
   },
   {
     name: 'max_partition_fetch_bytes',
     // Larger brings nothing (256 KiB to 4 MiB measured the same) and makes one partition run ahead of the others.
     doc: 'Source: how much of one partition an answer may hold.',
-    parse: integer('max_partition_fetch_bytes', 1024, 64 << 20),
-    default: String(1 << 20),
+    parse: byteSize('max_partition_fetch_bytes'),
+    default: '1 MB',
   },
   {
     name: 'metadata_refresh_ms',
     doc: 'Source: how often to look for new topics and partitions.',
-    parse: integer('metadata_refresh_ms', 100, 3_600_000),
+    parse: wholeNumber('metadata_refresh_ms', 100, 3_600_000),
     default: '10000',
   },
   {
@@ -211,37 +192,37 @@ export const kafkaOptions: readonly Option[] = [
     name: 'transaction_timeout_ms',
     // The broker's default maximum: an output that waits longer for its commit is aborted and the job fails.
     doc: 'Sink: how long a transaction may stay open, also while this program is down.',
-    parse: integer('transaction_timeout_ms', 10_000, 86_400_000),
+    parse: wholeNumber('transaction_timeout_ms', 10_000, 86_400_000),
     default: '900000',
   },
   {
     name: 'delivery_timeout_ms',
     doc: 'Sink: how long to try to deliver before the job fails and starts again from its checkpoint.',
-    parse: integer('delivery_timeout_ms', 1000, 3_600_000),
+    parse: wholeNumber('delivery_timeout_ms', 1000, 3_600_000),
     default: '120000',
   },
   {
     name: 'buffer_memory',
     // Enough for five requests under way of 256 KiB for each of four partitions twice over.
     doc: 'Sink: bytes written and not yet acknowledged; more waits.',
-    parse: integer('buffer_memory', 1 << 20, 1 << 30),
-    default: String(16 << 20),
+    parse: byteSize('buffer_memory'),
+    default: '16 MB',
   },
   {
     name: 'create_topic',
     doc: 'Sink: make the topic when it is not there.',
-    parse: oneOf('create_topic', ['true', 'false']),
+    parse: booleanWord('create_topic'),
     default: 'true',
   },
   {
     name: 'partitions',
     doc: "Sink: partitions of a topic that is made; default: the broker's.",
-    parse: integer('partitions', 1, 100_000),
+    parse: wholeNumber('partitions', 1, 100_000),
   },
   {
     name: 'replication_factor',
     doc: "Sink: copies of a topic that is made; default: the broker's.",
-    parse: integer('replication_factor', 1, 1000),
+    parse: wholeNumber('replication_factor', 1, 1000),
   },
   {
     name: 'cleanup_policy',
@@ -251,7 +232,7 @@ export const kafkaOptions: readonly Option[] = [
   {
     name: 'retention_ms',
     doc: 'Sink: how long a topic that is made keeps records; -1 for ever.',
-    parse: integer('retention_ms', -1, 2 ** 52),
+    parse: wholeNumber('retention_ms', -1, 2 ** 52),
   },
 ]
 
@@ -266,7 +247,7 @@ export function kafkaSourceOptions(values: OptionValues, job: string): KafkaSour
   return {
     cluster: clusterOptions(values, job),
     topics: given.topic ?? given.topic_pattern ?? [],
-    start: given.start_offsets ?? given.start ?? { kind: 'earliest' },
+    start: given.start_offsets ?? given.start ?? 'earliest',
     onOffsetReset: given.on_offset_reset ?? 'fail',
     committedOnly: given.isolation_level !== 'read_uncommitted',
     group: given.group_id ?? `tidemark-${job}`,
@@ -293,7 +274,7 @@ export function kafkaSinkOptions(values: OptionValues, job: string): KafkaSinkOp
     transactionTimeoutMs: given.transaction_timeout_ms ?? 900_000,
     deliveryTimeoutMs: given.delivery_timeout_ms ?? 120_000,
     bufferBytesMax: given.buffer_memory ?? 16 << 20,
-    create: given.create_topic === 'false' ? undefined : settings,
+    create: given.create_topic === false ? undefined : settings,
   }
 }
 
@@ -301,20 +282,19 @@ function clusterOptions(values: OptionValues, job: string): ClusterOptions {
   const given = values as Partial<ConnectionValues> // Parsed by `kafkaOptions`.
   if (given.brokers === undefined)
     throw new EngineError('22023', 'option brokers is missing', { hint: "Say brokers = 'host:9092'." })
-  const protocol = given.security_protocol ?? 'PLAINTEXT'
+  const protocol = given.security_protocol ?? 'plaintext'
   const security = {
-    tls: protocol.endsWith('SSL'),
+    tls: protocol.endsWith('ssl'),
     ca: given.ssl_ca === undefined ? undefined : pem(given.ssl_ca),
-    sasl: protocol.startsWith('SASL') ? login(given) : undefined,
+    sasl: protocol.startsWith('sasl') ? login(given) : undefined,
   }
   return { brokers: given.brokers, security, clientId: `tidemark-${job}` }
 }
 
 function login(given: Partial<ConnectionValues>): Sasl {
-  const { sasl_mechanism: mechanism = 'PLAIN', sasl_username: username, sasl_password: password } = given
-  if (mechanism !== 'PLAIN' && mechanism !== 'SCRAM-SHA-256' && mechanism !== 'SCRAM-SHA-512') {
-    throw notSupported(`sasl_mechanism ${mechanism}`, undefined, 'PLAIN, SCRAM-SHA-256 and SCRAM-SHA-512 are.')
-  }
+  const { sasl_mechanism = 'plain', sasl_username: username, sasl_password: password } = given
+  const mechanism = MECHANISMS.find(known => known.toLowerCase() === sasl_mechanism)
+  if (!mechanism) throw notSupported(`sasl_mechanism ${sasl_mechanism}`, undefined, `${MECHANISMS.join(', ')} are.`)
   if (username === undefined || password === undefined) {
     throw new EngineError('22023', `security_protocol ${given.security_protocol} needs sasl_username and sasl_password`)
   }
@@ -362,7 +342,7 @@ interface SinkValues {
   transaction_timeout_ms: number
   delivery_timeout_ms: number
   buffer_memory: number
-  create_topic: string
+  create_topic: boolean
   partitions: number
   replication_factor: number
   cleanup_policy: string

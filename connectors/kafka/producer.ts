@@ -60,6 +60,7 @@ export class Producer {
   readonly #spare: Uint8Array<ArrayBuffer>[] = []
   #identity: ProducerIdentity
   #identityLost = false
+  #held = false
   #leadersStale = false
   #failure: EngineError | undefined
   #sealedBytes = 0
@@ -103,6 +104,13 @@ export class Producer {
 
   /** Sends what can be sent; waits while more than `bufferBytesMax` is not acknowledged. */
   async room(): Promise<void> {
+    if (this.#held) {
+      if (this.#sealedBytes < this.#settings.bufferBytesMax) return
+      const hint = 'Commit the checkpoint before writing more, or raise buffer_memory.'
+      throw new EngineError('53200', 'buffer_memory is full of output behind a checkpoint that is not committed', {
+        hint,
+      })
+    }
     await this.#until(() => this.#sealedBytes < this.#settings.bufferBytesMax)
   }
 
@@ -111,10 +119,20 @@ export class Producer {
     await this.#until(() => this.#lanes.every(lane => lane.batches.length === 0 && lane.writer.count === 0))
   }
 
-  /** The next transaction's identity; sequences begin anew. Only after a flush. */
+  /** Keeps what is added in memory until `identify`: it belongs to the next transaction. Only after a flush. */
+  hold(): void {
+    this.#held = true
+  }
+
+  /** Goes on with a new identity, as whom everything not acknowledged is sent; sequences begin anew. */
   identify(identity: ProducerIdentity): void {
     this.#identity = identity
-    for (const lane of this.#lanes) lane.sequence = 0
+    this.#held = false
+    for (const lane of this.#lanes) {
+      lane.sequence = 0
+      for (const batch of lane.batches) batch.sequence = -1
+    }
+    this.#pump()
   }
 
   close(): void {
@@ -149,15 +167,13 @@ export class Producer {
     const { codec, transactionalId } = this.#settings
     const now = this.#cluster.clock.nowMs()
     const batch = lane.writer.seal(codec, transactionalId !== undefined, now, this.#spare.pop())
-    stamp(batch, this.#identity, lane.sequence)
-    lane.sequence = (lane.sequence + batch.count) % 0x80000000
     lane.batches.push(batch)
     this.#sealedBytes += batch.bytes.length
   }
 
   /** Sends one batch of each partition at a time while brokers take more. */
   #pump(): void {
-    if (this.#failure || this.#identityLost) return
+    if (this.#failure || this.#identityLost || this.#held) return
     const now = this.#cluster.clock.monotonicMs()
     for (const [leader, lanes] of groupBy(this.#lanes, lane => lane.leader)) {
       if (leader < 0) {
@@ -177,6 +193,10 @@ export class Producer {
       if (quiet && lane.batches.length === lane.sent && lane.writer.count > 0) this.#seal(lane)
       const batch = lane.batches[lane.sent]
       if (!batch || (bytes > 0 && bytes + batch.bytes.length > REQUEST_BYTES_MAX)) continue
+      if (batch.sequence < 0) {
+        stamp(batch, this.#identity, lane.sequence)
+        lane.sequence = (lane.sequence + batch.count) % 0x80000000
+      }
       parts.push({ lane, batch })
       bytes += batch.bytes.length
       lane.sent++
@@ -301,14 +321,9 @@ export class Producer {
   /** Nothing is under way: everything left gets the new identity, in its order. */
   async #renewIdentity(): Promise<void> {
     if (!this.#settings.renew) return
-    this.identify(await this.#settings.renew())
-    for (const lane of this.#lanes) {
-      for (const batch of lane.batches) {
-        stamp(batch, this.#identity, lane.sequence)
-        lane.sequence += batch.count
-      }
-    }
+    const identity = await this.#settings.renew()
     this.#identityLost = false
+    this.identify(identity)
   }
 }
 

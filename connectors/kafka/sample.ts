@@ -8,7 +8,7 @@ export async function sampleTopic(
   max: number,
 ): Promise<readonly Uint8Array[]> {
   const values: Uint8Array[] = []
-  const fromStart = { ...context.options, start: { kind: 'earliest' }, start_offsets: undefined }
+  const fromStart = { ...context.options, start: 'earliest', start_offsets: undefined }
   const source = new KafkaSource({ ...context, options: fromStart, decoder: valuesInto(values), bounded: true })
   try {
     await source.open(undefined)

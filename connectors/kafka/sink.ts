@@ -21,8 +21,8 @@ import {
 
 /**
  * Writes to one topic of Kafka. Exactly once: what is written between two checkpoints is one transaction, visible to
- * read_committed readers when the second is durable; one transactional id suffices because nothing is written between
- * `prepare` and `commit`. At least once: visible at once, repeated after a crash. Keys choose partitions as Java clients do;
+ * read_committed readers when the second is durable. One transactional id suffices: the engine normally writes nothing between
+ * `prepare` and `commit`, and what it does write waits in memory. At least once: visible at once, repeated after a crash. Keys choose partitions as Java clients do;
  * without keys one partition after the other is filled.
  */
 export class KafkaSink implements Sink {
@@ -35,7 +35,9 @@ export class KafkaSink implements Sink {
   #nextPartition = 0
   /** Something is in the open transaction. */
   #dirty = false
+  #closed = false
   #prepared: PreparedTransaction | undefined
+  #committed: PreparedTransaction | undefined
 
   constructor(context: SinkContext) {
     this.#context = context
@@ -61,7 +63,6 @@ export class KafkaSink implements Sink {
   }
 
   async write(batch: Batch): Promise<void> {
-    assert(this.#prepared === undefined, 'a write between prepare and commit')
     const producer = this.#opened()
     const records = this.#context.encoder.encode(batch)
     if (records.count === 0) return
@@ -73,6 +74,7 @@ export class KafkaSink implements Sink {
   }
 
   async prepare(epoch: number): Promise<Prepared | undefined> {
+    assert(this.#prepared === undefined, 'the last epoch was committed')
     if (!this.#dirty) return undefined
     const producer = this.#opened()
     await producer.flush()
@@ -85,12 +87,16 @@ export class KafkaSink implements Sink {
     const prepared = { ...this.#identity, transactionalId, group: `${transactionalId}-sink`, topic, checkpoint: epoch }
     await markTransaction(this.#cluster, prepared, deliveryTimeoutMs)
     this.#prepared = prepared
+    this.#dirty = false
+    producer.hold()
     return { ...prepared }
   }
 
   async commit(prepared: Prepared): Promise<void> {
     const { deliveryTimeoutMs } = this.#options
     const transaction = parsePrepared(prepared)
+    const { producerId, epoch } = transaction
+    if (this.#committed?.producerId === producerId && this.#committed.epoch === epoch) return
     const next = await commitTransaction(this.#cluster, transaction, deliveryTimeoutMs)
     if (!next) {
       await requireCommitted(this.#cluster, transaction, deliveryTimeoutMs)
@@ -99,13 +105,15 @@ export class KafkaSink implements Sink {
       throw new EngineError('58030', `another process writes as ${this.#transactionalId}`, { actor: 'external', hint })
     }
     this.#prepared = undefined
-    this.#dirty = false
+    this.#committed = transaction
     this.#identity = next
     this.#opened().identify(next)
   }
 
   /** Leaves a prepared transaction alone: a checkpoint may hold it, and then the next `open` commits it. */
   async close(): Promise<void> {
+    if (this.#closed) return
+    this.#closed = true
     this.#producer?.close()
     if (this.#dirty && !this.#prepared && this.#options.delivery === 'exactly_once') {
       try {

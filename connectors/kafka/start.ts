@@ -71,7 +71,7 @@ export async function startOffsets(
       const next = position[partitionKey(ref)]
       if (typeof next === 'number') offsets.set(partitionKey(ref), next)
     }
-  } else if (start.kind === 'offsets') {
+  } else if (typeof start === 'object' && 'offsets' in start) {
     for (const [name, offset] of start.offsets) {
       const refs = partitions.filter(ref => name === partitionKey(ref) || name === String(ref.partition))
       if (refs.length === 0) throw new EngineError('22023', `start_offsets names partition ${name}, which is not there`)
@@ -80,8 +80,9 @@ export async function startOffsets(
   }
   const rest = partitions.filter(ref => !offsets.has(partitionKey(ref)))
   if (rest.length === 0) return offsets
-  const fromStart = position || start.kind === 'offsets' || start.kind === 'earliest'
-  const time = fromStart ? EARLIEST : start.kind === 'timestamp' ? start.ms : LATEST
+  let time = EARLIEST
+  if (!position && start === 'latest') time = LATEST
+  if (!position && typeof start === 'object' && 'timestampMs' in start) time = start.timestampMs
   const found = await listOffsets(cluster, rest, time, committedOnly)
   const late = rest.filter(ref => (found.get(partitionKey(ref)) ?? -1) < 0)
   const ends = late.length > 0 ? await listOffsets(cluster, late, LATEST, committedOnly) : found

@@ -161,8 +161,20 @@ export async function requireCommitted(
   prepared: PreparedTransaction,
   timeoutMs: number,
 ): Promise<void> {
-  const mark = await notedOffset(cluster, prepared.group, prepared.topic, 0, timeoutMs)
-  if (mark.metadata === markText(prepared)) return
+  const { metadata } = await notedOffset(cluster, prepared.group, prepared.topic, 0, timeoutMs)
+  if (metadata === markText(prepared)) return
+  const [, checkpoint, producerId, epoch] =
+    /^tidemark checkpoint (\d+) producer (\d+) epoch (\d+)$/.exec(metadata) ?? []
+  if (
+    Number(producerId) === prepared.producerId &&
+    Number(epoch) > prepared.epoch &&
+    Number(checkpoint) > prepared.checkpoint
+  ) {
+    // An old checkpoint was brought back: what followed it was written, and will be written again.
+    const fields = { topic: prepared.topic, checkpoint: prepared.checkpoint, committed: Number(checkpoint) }
+    cluster.log.warn(fields, 'the job goes on from before its last committed output, which it will repeat')
+    return
+  }
   const why = 'it was open longer than transaction_timeout_ms, or another process used the same job name'
   throw new EngineError(
     '58030',

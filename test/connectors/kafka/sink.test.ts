@@ -14,21 +14,21 @@ const numbers = (from: number, to: number): string[] => Array.from({ length: to 
 const unkeyed = (texts: readonly string[]) => pairs(texts.map(t => [null, t]))
 
 describe.skipIf(missing)('a Kafka sink', () => {
-  test.each(['none', 'gzip', 'snappy', 'lz4', 'zstd'])(
-    'at least once in %s: Java reads it, and so do we',
-    async codec => {
-      const topic = `out-${codec}`
-      const options = { brokers: broker.address, topic, compression: codec, delivery: 'at_least_once', partitions: '1' }
-      const sink = createSink(options)
+  test('at least once in every codec: Java reads it, and so do we', async () => {
+    const expected: string[] = []
+    for (const codec of ['none', 'gzip', 'snappy', 'lz4', 'zstd']) {
+      const options = { brokers: broker.address, topic: 'out', compression: codec, delivery: 'at_least_once' }
+      const sink = createSink({ ...options, partitions: '1' })
       await sink.open(undefined)
-      const lines = numbers(0, 5000).map(n => `${n} ${'xyz'.repeat(Number(n) % 60)}`)
+      const lines = numbers(0, 5000).map(n => `${codec} ${n} ${'xyz'.repeat(Number(n) % 60)}`)
       for (let i = 0; i < lines.length; i += 1000) await sink.write(unkeyed(lines.slice(i, i + 1000)))
       expect(await sink.prepare(1)).toBeUndefined()
       await sink.close()
-      expect(values(await readAll({ brokers: broker.address, topic }))).toEqual(lines)
-      expect(await broker.consume(topic, [], 1500)).toEqual(lines)
-    },
-  )
+      expected.push(...lines)
+    }
+    expect(values(await readAll({ brokers: broker.address, topic: 'out' }))).toEqual(expected)
+    expect(await broker.consume('out', [], 1500)).toEqual(expected)
+  })
 
   test('keys choose the partitions that Java chooses', async () => {
     const keys = numbers(0, 400).map(n => `${'k'.repeat(Number(n) % 9)}${Number(n) * 7919}`)
