@@ -98,10 +98,22 @@ function describeAggregate(plan: Aggregate): Description {
 }
 
 function printAggregate(call: AggregateCall): string {
-  const star = call.args.length === 0 && call.name === 'count' ? '*' : ''
-  const order = call.orderBy.length > 0 ? ` ORDER BY ${call.orderBy.map(printKey).join(', ')}` : ''
-  const args = `${call.distinct ? 'DISTINCT ' : ''}${star}${call.args.map(printExpr).join(', ')}${order}`
-  return `${call.name}(${args})${call.filter ? ` FILTER (WHERE ${printExpr(call.filter)})` : ''}`
+  const filter = call.filter ? ` FILTER (WHERE ${printExpr(call.filter)})` : ''
+  return `${printCall(call)}${filter}`
+}
+
+/** Aggregates whose last argument is what WITHIN GROUP orders. */
+const ORDERED_SET = new Set(['percentile_cont', 'percentile_disc', 'mode'])
+
+function printCall({ name, args, distinct, orderBy }: AggregateCall): string {
+  const printed = args.map(printExpr)
+  if (ORDERED_SET.has(name)) {
+    const order = orderBy.length > 0 ? orderBy.map(printKey) : printed.slice(-1)
+    return `${name}(${printed.slice(0, -1).join(', ')}) WITHIN GROUP (ORDER BY ${order.join(', ')})`
+  }
+  const star = args.length === 0 && name === 'count' ? '*' : ''
+  const order = orderBy.length > 0 ? ` ORDER BY ${orderBy.map(printKey).join(', ')}` : ''
+  return `${name}(${distinct ? 'DISTINCT ' : ''}${star}${printed.join(', ')}${order})`
 }
 
 function printKey({ expr, descending, nullsFirst }: SortKey): string {

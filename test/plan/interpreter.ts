@@ -1,0 +1,88 @@
+import { type Batch, batchOfRows } from '../../src/batch/batch.ts'
+import { datumAt } from '../../src/batch/column.ts'
+import type { Datum, Schema } from '../../src/batch/types.ts'
+import { compileProjection } from '../../src/expr/compile.ts'
+import type { AggregateCall, Expr } from '../../src/expr/expr.ts'
+import type { Aggregate, LogicalPlan, Window } from '../../src/plan/logical.ts'
+
+export type Row = readonly Datum[]
+
+/** What a plan means, row by row and without any care for speed: the oracle of the rules. Sorts keep no order. */
+export function interpret(plan: LogicalPlan, tables: ReadonlyMap<string, readonly Row[]>): Row[] {
+  const input = (of: LogicalPlan): Row[] => interpret(of, tables)
+  switch (plan.kind) {
+    case 'scan': {
+      const rows = (tables.get(plan.relation) ?? []).map(row => plan.columns.map(c => row[c]))
+      return plan.predicate ? filter(rows, plan.predicate, plan.schema) : rows
+    }
+    case 'values':
+      return plan.rows.flatMap(row => evaluate([[]], row, { fields: [] }))
+    case 'filter':
+      return filter(input(plan.input), plan.predicate, plan.input.schema)
+    case 'project':
+      return evaluate(input(plan.input), plan.exprs, plan.input.schema)
+    case 'union':
+      return plan.inputs.flatMap(input)
+    case 'window':
+      return input(plan.input).flatMap(row => windows(plan, row))
+    case 'aggregate':
+      return aggregate(plan, input(plan.input))
+    case 'sort':
+      return input(plan.input)
+  }
+}
+
+function evaluate(rows: readonly Row[], exprs: readonly Expr[], schema: Schema): Row[] {
+  const batch: Batch = batchOfRows(schema, rows)
+  const columns = compileProjection(exprs, schema)(batch, { nowMicros: 0, timeZone: 'UTC' })
+  return rows.map((_, r) => columns.map(column => datumAt(column, r, false)))
+}
+
+function filter(rows: readonly Row[], predicate: Expr, schema: Schema): Row[] {
+  const truth = evaluate(rows, [predicate], schema)
+  return rows.filter((_, r) => truth[r][0] === true)
+}
+
+function windows(plan: Window, row: Row): Row[] {
+  const time = row[plan.time]
+  if (time === null) return []
+  const { sizeMicros, slideMicros, offsetMicros } = plan
+  const found: Row[] = []
+  const last = Math.floor((Number(time) - offsetMicros) / slideMicros) * slideMicros + offsetMicros
+  for (let start = last; start + sizeMicros > Number(time); start -= slideMicros) {
+    found.push([...row, start, start + sizeMicros])
+  }
+  return found
+}
+
+function aggregate(plan: Aggregate, rows: readonly Row[]): Row[] {
+  const { schema } = plan.input
+  const keys = evaluate(rows, plan.keys, schema)
+  const groups = new Map<string, { key: Row; rows: Row[] }>()
+  if (plan.keys.length === 0) groups.set('[]', { key: [], rows: [] })
+  for (const [r, key] of keys.entries()) {
+    const text = JSON.stringify(key)
+    const group = groups.get(text)
+    if (group) group.rows.push(rows[r])
+    else groups.set(text, { key, rows: [rows[r]] })
+  }
+  return [...groups.values()].map(({ key, rows }) => [
+    ...key,
+    ...plan.aggregates.map(call => reduce(call, rows, schema)),
+  ])
+}
+
+/** count, sum, min and max of numbers. */
+function reduce(call: AggregateCall, rows: readonly Row[], schema: Schema): Datum {
+  const kept = call.filter ? filter(rows, call.filter, schema) : rows
+  if (call.args.length === 0) return kept.length
+  const values = evaluate(kept, call.args, schema)
+    .map(row => row[0])
+    .filter(value => value !== null)
+    .map(Number)
+  const used = call.distinct ? [...new Set(values)] : values
+  if (call.name === 'count') return used.length
+  if (used.length === 0) return null
+  if (call.name === 'sum') return used.reduce((a, b) => a + b, 0)
+  return call.name === 'max' ? Math.max(...used) : Math.min(...used)
+}
