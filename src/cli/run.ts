@@ -103,7 +103,7 @@ async function checkScript(sql: string, engine: Engine): Promise<unknown[]> {
       const prepared = await session.prepare(statement, [])
       await engine.define(prepared.statement, { sql: statement.sql, searchPath: ['public'], timeZone: 'UTC' })
     } catch (error) {
-      errors.push(located(error, sql, statement.offset))
+      errors.push(located(error, sql, 0))
     }
   }
   return errors

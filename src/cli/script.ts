@@ -23,7 +23,7 @@ export async function runScript(
         const result = await session.execute(prepared, [])
         if (!quiet) await printResult(result, session, terminal)
       } catch (error) {
-        throw located(error, sql, statement.offset)
+        throw located(error, sql, 0)
       }
     }
   } finally {

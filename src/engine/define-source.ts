@@ -5,7 +5,7 @@ import type { Connector } from '../connector.ts'
 import type { DecodedColumn, FormatName } from '../format/format.ts'
 import { bindWatermark } from '../plan/bind/ddl.ts'
 import { dataTypeOf } from '../plan/bind/types.ts'
-import type { ConnectionObject, FormatOptions, SourceSpec } from './objects.ts'
+import { type ConnectionObject, type FormatOptions, qualifiedName, type SourceSpec } from './objects.ts'
 import { connectorOptions, optionTexts, parseChoice, parseDurationMs, takeOption } from './options.ts'
 
 /** Names that other engines' users give to options of ours. */
@@ -24,6 +24,8 @@ export const FORMATS: readonly FormatName[] = ['json', 'csv', 'text', 'bytes']
 /** What CREATE … WITH said once the connector is known: shared by sources and sinks. */
 export interface External {
   readonly connector: Connector
+  /** Qualified name of the connection it takes addresses from, in a list as `dependsOn` wants it. */
+  readonly needs: readonly string[]
   readonly options: Record<string, string>
   readonly format: FormatName
   readonly formatOptions: FormatOptions
@@ -73,7 +75,7 @@ export function readExternal(options: Map<string, OptionNode>, name: string, loo
     'format',
     ...Object.keys(FORMAT_OPTIONS),
   ])
-  return { connector, options: texts, format, formatOptions }
+  return { connector, needs: connection ? [qualifiedName(connection)] : [], options: texts, format, formatOptions }
 }
 
 const FORMAT_OPTIONS: Readonly<Record<string, (text: string) => unknown>> = {
@@ -92,7 +94,7 @@ export function defineSource(
   statement: CreateRelation,
   relation: string,
   lookup: ConnectorLookup,
-): { spec: SourceSpec; fields: Field[] } {
+): { spec: SourceSpec; fields: Field[]; needs: readonly string[] } {
   const options = optionTexts(statement.options)
   const timestampColumn = takeOption(options, 'timestamp', text => text.toLowerCase())
   const idleTimeoutMs = takeOption(options, 'idle_timeout', parseDurationMs) ?? 5000
@@ -108,6 +110,7 @@ export function defineSource(
   const named = timestampColumn === undefined ? undefined : { column: indexOf(fields, timestampColumn), delayMicros: 0 }
   return {
     fields,
+    needs: external.needs,
     spec: {
       relation,
       connector: external.connector.name,

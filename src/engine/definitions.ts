@@ -1,5 +1,6 @@
 import type { Expr, Name } from '../../grammar/ast.ts'
 import { parseScript } from '../../grammar/parse.ts'
+import { print } from '../../grammar/print.ts'
 import type { Query } from '../../grammar/query.ts'
 import type {
   CreateAs,
@@ -102,12 +103,15 @@ async function defineRelation(ast: CreateRelation, context: StatementContext, en
     )
   }
   let statement = ast
-  if (ast.columns.length === 0) statement = await sampledColumns(ast, relation, engine)
-  const { spec, fields } = defineSource(statement, relation, engine)
-  const connection = ast.options.find(o => o.name === 'connection')
-  const dependsOn = connection ? [`public.${connection.value}`] : []
+  let { sql } = context
+  if (ast.columns.length === 0) {
+    // A restart must not depend on what is in the topic then: the columns found become part of the statement.
+    statement = await sampledColumns(ast, relation, engine)
+    sql = print(statement)
+  }
+  const { spec, fields, needs } = defineSource(statement, relation, engine)
   const flavour = ast.relation === 'stream' ? 'stream' : 'source'
-  return { kind: 'source', flavour, ...common(ast, context, dependsOn), schema: { fields }, spec }
+  return { kind: 'source', flavour, ...common(ast, { ...context, sql }, needs), schema: { fields }, spec }
 }
 
 function definePlainView(ast: CreateView, context: StatementContext, engine: Engine): CatalogObject {
@@ -247,7 +251,7 @@ export function sinkJob(
     timeZone: context.timeZone,
   }
   const job: JobObject = { definition, dataflow, paused: false }
-  return { job, external, dependsOn: bound.dependsOn }
+  return { job, external, dependsOn: [...bound.dependsOn, ...external.needs] }
 }
 
 /** A query bound for a job. */

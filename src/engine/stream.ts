@@ -1,4 +1,4 @@
-import type { Batch } from '../batch/batch.ts'
+import { type Batch, sliceBatch } from '../batch/batch.ts'
 
 /** What a statement answers when it has few rows at hand. */
 export async function* batchesOf(...batches: Batch[]): AsyncGenerator<Batch, void, undefined> {
@@ -28,5 +28,19 @@ export async function* interruptible(
   } finally {
     signal.removeEventListener('abort', onAbort)
     void iterator.return?.()
+  }
+}
+
+/** The first `rowsMax` rows; then closes the source. */
+export async function* firstRows(
+  source: AsyncIterable<Batch>,
+  rowsMax: number,
+): AsyncGenerator<Batch, void, undefined> {
+  let left = rowsMax
+  if (left <= 0) return
+  for await (const batch of source) {
+    yield sliceBatch(batch, 0, Math.min(left, batch.rowCount))
+    left -= batch.rowCount
+    if (left <= 0) return
   }
 }

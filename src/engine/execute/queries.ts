@@ -1,3 +1,4 @@
+import type { Expr as AstExpr } from '../../../grammar/ast.ts'
 import type { CopyTo, Subscribe } from '../../../grammar/commands.ts'
 import { parseScript } from '../../../grammar/parse.ts'
 import type { Query } from '../../../grammar/query.ts'
@@ -5,6 +6,7 @@ import type { Describe, Explain, Show } from '../../../grammar/statements.ts'
 import { EngineError, notSupported } from '../../base/errors.ts'
 import { batchOfRows } from '../../batch/batch.ts'
 import { BIGINT, type Datum, type Schema, TEXT, TIMESTAMPTZ, typeName } from '../../batch/types.ts'
+import { bindConstant } from '../../plan/bind/ddl.ts'
 import { bindQuery } from '../../plan/bind/query.ts'
 import { explain } from '../../plan/explain.ts'
 import { optimize } from '../../plan/optimize.ts'
@@ -16,7 +18,7 @@ import { jobOf, qualifiedName } from '../objects.ts'
 import { parseBoolean } from '../options.ts'
 import type { ReadRequest } from '../read.ts'
 import type { Result, Statement } from '../session.ts'
-import { batchesOf } from '../stream.ts'
+import { batchesOf, firstRows } from '../stream.ts'
 import { type ParameterTypes, type Plan, planStatement } from './plan-statement.ts'
 
 /** Columns SUBSCRIBE puts before the relation's own: when, and how many times the row is added (negative: taken back). */
@@ -32,7 +34,10 @@ export async function planQuery(ast: Query, types: ParameterTypes, session: Clie
   const { engine } = session
   const extra = await discoverTopics(ast, session.options.searchPath, engine)
   const clock = engine.options.clock
-  const bound = bindQuery(ast, engine.catalog.view(extra.relations), {
+  // ksqlDB's EMIT CHANGES LIMIT n: the statement ends after n changes. No operator of the dataflow.
+  const rowsMax = ast.emit === 'changes' && ast.orderBy.length === 0 && ast.limit ? changesMax(ast.limit) : undefined
+  const query = rowsMax === undefined ? ast : { ...ast, limit: undefined }
+  const bound = bindQuery(query, engine.catalog.view(extra.relations), {
     searchPath: session.options.searchPath,
     timeZone: session.options.timeZone,
     parameterTypes: types,
@@ -51,9 +56,22 @@ export async function planQuery(ast: Query, types: ParameterTypes, session: Clie
       nowMicros: Math.floor(clock.nowMs() * 1000),
       timeZone: session.options.timeZone,
     }
-    return { kind: 'rows', tag: 'SELECT', schema, batches: engine.read(request) }
+    const batches = engine.read(request)
+    return {
+      kind: 'rows',
+      tag: 'SELECT',
+      schema,
+      batches: rowsMax === undefined ? batches : firstRows(batches, rowsMax),
+    }
   }
   return { parameterTypes: bound.parameterTypes, schema, run }
+}
+
+function changesMax(limit: AstExpr): number {
+  const value = bindConstant(limit, BIGINT)
+  if (value === null) return Number.POSITIVE_INFINITY
+  if (Number(value) < 0) throw new EngineError('2201W', 'LIMIT must not be negative', { position: limit.at + 1 })
+  return Number(value)
 }
 
 /** SELECT * FROM subscribe('v') as the statement it stands for. */
