@@ -1,7 +1,8 @@
 import type { Connector } from '../src/connector.ts'
 import { embedded } from './embedded/embedded.ts'
+import { file } from './file/file.ts'
 import { generator } from './generator/generator.ts'
 import { kafka } from './kafka/kafka.ts'
 
 /** Every connector there is. A new one adds its line. */
-export const connectors: readonly Connector[] = [embedded, generator, kafka]
+export const connectors: readonly Connector[] = [embedded, file, generator, kafka]

@@ -102,7 +102,16 @@ export interface RecordDecoder {
   readonly wantsHeaders: boolean
   /** Rows so far in this batch. */
   readonly rowCount: number
+  /** How a file of such records is cut: CSV's quoted fields hold line ends. Undefined: at line ends. */
+  readonly framing?: Framing
   finish(): { readonly batch: Batch; readonly bad: readonly BadRecord[] }
+}
+
+/** `csv`: whoever starts in the middle of a file gives its first record again, which may name the fields. */
+export interface Framing {
+  readonly mode: 'lines' | 'csv'
+  /** The byte between fields. */
+  readonly delimiter: number
 }
 
 export interface RecordHeader {

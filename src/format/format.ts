@@ -77,7 +77,8 @@ export function createDecoder(
         )
     }
   }
-  return new RowDecoder({ slots, metadata, reader: reader(), texts, arena })
+  const framing = format === 'csv' ? { mode: format, delimiter: delimiterByte(options.delimiter ?? ',') } : undefined
+  return new RowDecoder({ slots, metadata, reader: reader(), texts, arena, framing })
 }
 
 function csvReader(

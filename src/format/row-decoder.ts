@@ -2,7 +2,7 @@ import { type Batch, createBatch } from '../batch/batch.ts'
 import { encodeUtf8 } from '../batch/column.ts'
 import { canonicalJson } from '../batch/jsonb.ts'
 import type { Int64, Schema } from '../batch/types.ts'
-import type { BadRecord, RecordDecoder, RecordHeader } from '../connector.ts'
+import type { BadRecord, Framing, RecordDecoder, RecordHeader } from '../connector.ts'
 import type { Arena } from './arena.ts'
 import type { Slot } from './slot.ts'
 import type { TextReader } from './text-reader.ts'
@@ -40,6 +40,7 @@ const NO_BYTES = new Uint8Array(0)
  */
 export class RowDecoder implements RecordDecoder {
   readonly wantsHeaders: boolean
+  readonly framing: Framing | undefined
   readonly #schema: Schema
   readonly #slots: readonly Slot[]
   readonly #valueSlots: readonly Slot[]
@@ -66,6 +67,7 @@ export class RowDecoder implements RecordDecoder {
     readonly reader: ValueReader
     readonly texts: TextReader
     readonly arena: Arena
+    readonly framing?: Framing
   }) {
     const { slots, metadata } = parts
     this.#slots = slots
@@ -73,6 +75,7 @@ export class RowDecoder implements RecordDecoder {
     this.#reader = parts.reader
     this.#texts = parts.texts
     this.#arena = parts.arena
+    this.framing = parts.framing
     this.#valueSlots = slots.filter(s => !metadata.some(m => m.slot === s))
     this.#textSlots = slots.filter(s => s.storage === 'utf8')
     this.#schema = { fields: slots.map(s => ({ name: s.name, type: s.type })) }

@@ -1,0 +1,42 @@
+import type { Connector } from '../../src/connector.ts'
+import { RecordSplitter } from '../../src/format/split.ts'
+import { openBlocks } from './blocks.ts'
+import { fileOptions, toFileOptions } from './options.ts'
+import { FileSink } from './sink.ts'
+import { FileSource, findFiles, framingOf } from './source.ts'
+
+/** Files of this machine: a record a line, or CSV. */
+export const file: Connector = {
+  name: 'file',
+  doc: 'Files of JSON lines or CSV, plain or gzip; one file or a pattern, read to the end or followed.',
+  options: fileOptions,
+  source: context => new FileSource(context),
+  sink: context => new FileSink(context),
+  async sample({ options }, max) {
+    const [path] = findFiles(toFileOptions(options).path)
+    if (path === undefined) return []
+    const { mode, delimiter } = framingOf(path, undefined)
+    const splitter = new RecordSplitter(mode, { delimiter })
+    const blocks = await openBlocks(path, 0)
+    const records: Uint8Array[] = []
+    const take = (): void => {
+      const { bytes, bounds, count } = splitter
+      for (let i = 0; i < count && records.length < max; i++) {
+        if (bounds[2 * i] < bounds[2 * i + 1]) records.push(bytes.slice(bounds[2 * i], bounds[2 * i + 1]))
+      }
+    }
+    try {
+      while (records.length < max) {
+        const block = await blocks.next()
+        if (block === undefined) break
+        splitter.push(block)
+        take()
+      }
+      splitter.finish()
+      take()
+      return records
+    } finally {
+      await blocks.close()
+    }
+  },
+}

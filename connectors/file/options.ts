@@ -1,0 +1,27 @@
+import { booleanWord } from '../../src/base/option-parsers.ts'
+import type { Option, OptionValues } from '../../src/connector.ts'
+
+export const fileOptions: readonly Option[] = [
+  {
+    name: 'path',
+    doc: "A file, or a pattern such as 'data/*.csv' for several; names that end in .gz are decompressed.",
+    parse: text => text,
+    required: true,
+  },
+  {
+    name: 'follow',
+    doc: 'Stay at the end and read what is appended, also after the file was truncated or replaced.',
+    parse: booleanWord('follow'),
+    default: 'false',
+  },
+]
+
+export interface FileOptions {
+  readonly path: string
+  readonly follow: boolean
+}
+
+/** The door from parsed values to types: each was made by the parser declared above. */
+export function toFileOptions(values: OptionValues): FileOptions {
+  return { path: values.path as string, follow: values.follow as boolean }
+}
