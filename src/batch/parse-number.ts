@@ -12,6 +12,8 @@ const PLUS = 43
 const MINUS = 45
 const LOWER_E = 101
 const TWO_16 = 65536
+/** 2^27 + 1: splits a double into halves of 26 bits (G. Veltkamp). */
+const SPLIT = 134217729
 const SAFE = Number.MAX_SAFE_INTEGER
 
 /** 10^0 … 10^22: the powers of ten that a double holds exactly. */
@@ -35,34 +37,70 @@ function isSpace(byte: number): boolean {
 
 /**
  * The double nearest to a decimal such as `-12.5e3`, `.5` or `5.`; undefined when it is none. Beyond the range it is ±Infinity.
- * W. Clinger's fast path: a mantissa within 2^53 scaled by at most 10^22 is one correctly rounded operation; else Number().
+ * Up to 2^53 a mantissa scaled by at most 10^22 is one correctly rounded operation (W. Clinger); up to 18 digits, which is what
+ * programs print of a double, a division in twice the precision nearly always decides; the rest is left to Number().
  */
 export function parseDouble(bytes: Uint8Array, start: number, end: number): number | undefined {
   let at = start
   let negative = false
   if (at < end && (bytes[at] === MINUS || bytes[at] === PLUS)) negative = bytes[at++] === MINUS
-  let mantissa = 0
-  const first = at
-  while (at < end && isDigit(bytes[at])) mantissa = mantissa * 10 + (bytes[at++] - ZERO)
-  let digits = at - first
-  let exponent = 0
-  if (at < end && bytes[at] === DOT) {
-    const fraction = ++at
-    while (at < end && isDigit(bytes[at])) mantissa = mantissa * 10 + (bytes[at++] - ZERO)
-    exponent = fraction - at
-    digits += at - fraction
+  // Significant digits: the first nine in `head`, the next nine in `tail`.
+  let head = 0
+  let tail = 0
+  let digits = 0
+  let seen = 0
+  let point = -1
+  for (; at < end; at++) {
+    const digit = bytes[at] - ZERO
+    if (digit === DOT - ZERO && point < 0) {
+      point = at + 1
+      continue
+    }
+    if (digit < 0 || digit > 9) break
+    seen++
+    if (digits === 0 && digit === 0) continue
+    digits++
+    if (digits <= 9) head = head * 10 + digit
+    else if (digits <= 18) tail = tail * 10 + digit
   }
-  if (digits === 0) return undefined
+  if (seen === 0) return undefined
+  let exponent = point < 0 ? 0 : point - at
   if (at < end) {
     const scale = parseExponent(bytes, at, end)
     if (scale === undefined) return undefined
     exponent += scale
   }
-  let value: number
-  if (mantissa > SAFE || exponent > 22 || exponent < -22) return Number(decodeUtf8(bytes, start, end))
-  else if (exponent < 0) value = mantissa / EXACT_POWERS[-exponent]
-  else value = mantissa * EXACT_POWERS[exponent]
+  const tailScale = digits > 9 ? EXACT_POWERS[Math.min(digits, 18) - 9] : 1
+  const mantissa = head * tailScale + tail
+  let value: number | undefined
+  if (digits > 18 || exponent > 22 || exponent < -22) value = undefined
+  else if (mantissa <= SAFE) {
+    value = exponent < 0 ? mantissa / EXACT_POWERS[-exponent] : mantissa * EXACT_POWERS[exponent]
+  } else if (exponent <= 0) value = divideLong(head, tailScale, tail, EXACT_POWERS[-exponent])
+  if (value === undefined) return Number(decodeUtf8(bytes, start, end))
   return negative ? -value : value
+}
+
+/**
+ * (head · scale + tail) / divisor, correctly rounded; undefined where this cannot tell. head has nine digits, the dividend exceeds 2^53.
+ * With the dividend as an exact sum of two doubles, q the nearest double to the quotient and q · divisor an exact sum p + e (Dekker),
+ * the rest of the division is exact but for one rounding; if the sum of q and a correction a little larger and a little smaller than
+ * the one found is the same double, that is it.
+ */
+function divideLong(head: number, scale: number, tail: number, divisor: number): number | undefined {
+  const upper = Math.floor(head / 32768)
+  const high = upper * scale * 32768
+  const low = (head - upper * 32768) * scale + tail
+  const q = (high + low) / divisor
+  const p = q * divisor
+  const qHead = SPLIT * q - (SPLIT * q - q)
+  const qTail = q - qHead
+  const dHead = SPLIT * divisor - (SPLIT * divisor - divisor)
+  const dTail = divisor - dHead
+  const e = qTail * dTail - (p - qHead * dHead - qTail * dHead - qHead * dTail)
+  const correction = (high - p + low - e) / divisor
+  const larger = q + correction * (1 + 2 ** -45)
+  return larger === q + correction * (1 - 2 ** -45) ? larger : undefined
 }
 
 /** `e-12` at `at`, to the very end; its value, kept within ±999999. */
@@ -125,10 +163,6 @@ export function parseInt64Into(
   words[2 * row] = low
   words[2 * row + 1] = high
   return 'ok'
-}
-
-function isDigit(byte: number): boolean {
-  return byte >= ZERO && byte <= ZERO + 9
 }
 
 /** Like parseInt64Into, and also takes `409.0` and `4.09e2`. */

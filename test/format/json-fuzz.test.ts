@@ -183,6 +183,25 @@ function oddNumber(text: string): boolean {
 }
 
 describe('numbers', () => {
+  it('rounds decimals between two doubles to the even one, and near it to the nearer', () => {
+    const doubles = fc.bigInt({ min: 2n ** 52n, max: 2n ** 53n - 1n })
+    fc.assert(
+      fc.property(fc.array(doubles, { minLength: 4, maxLength: 8 }), mantissas => {
+        const texts = mantissas.flatMap(m => {
+          const middle = (2n * m + 1n) * 25n
+          return [middle - 1n, middle, middle + 1n].map(n => `${n / 100n}.${String(n % 100n).padStart(2, '0')}`)
+        })
+        const { rows } = decode(
+          'json',
+          [column('d', 'double')],
+          texts.map(t => `{"d":${t}}`),
+        )
+        expect(rows).toEqual(texts.map(t => [Number(t)]))
+      }),
+      { numRuns: 300 },
+    )
+  })
+
   it('reads every double as Number does', () => {
     const texts = fc.oneof(
       fc.double({ noNaN: true, noDefaultInfinity: true }).map(d => JSON.stringify(d)),
