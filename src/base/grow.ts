@@ -1,8 +1,8 @@
-/** Arrays that grow with what they hold. By half, not by doubling: state is large, and copies are rare either way. */
+/** Arrays that grow with what they hold. By a quarter, not by doubling: state is large, and copies are rare either way. */
 
-/** A capacity for `needed` elements, at least half as much again as `present`. */
+/** A capacity for `needed` elements, at least a quarter more than `present`. */
 export function grownCapacity(present: number, needed: number): number {
-  return Math.max(16, needed, present + (present >>> 1))
+  return Math.max(16, needed, present + (present >>> 2))
 }
 
 /** A longer copy, zeros behind. */

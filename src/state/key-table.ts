@@ -50,10 +50,10 @@ export class KeyTable {
     const stride = this.#stride
     const rows = this.#rowWords
     this.#createdCount = 0
-    for (let i = 0, at = 0; i < rowCount; i++, at += stride) {
-      const slot = findSlot(this.#slots, this.#words, rows, at, stride)
-      const found = this.#slots[slot]
-      groups[i] = found > 0 ? found - 1 : this.#insert(rows, at, slot)
+    for (let row = 0; row < rowCount; row++) {
+      row = lookUp(this.#slots, this.#words, rows, stride, row, rowCount, groups)
+      if (row === rowCount) break
+      groups[row] = this.#insert(rows, row * stride, findSlot(this.#slots, this.#words, rows, row * stride, stride))
     }
     return groups
   }
@@ -216,27 +216,51 @@ export class KeyTable {
   }
 }
 
+/** The groups of rows from `row` on, up to the first whose key is new; answers that row, or rowCount. */
+function lookUp(
+  slots: Int32Array,
+  words: Int32Array,
+  rows: Int32Array,
+  stride: number,
+  row: number,
+  rowCount: number,
+  groups: Int32Array,
+): number {
+  for (let i = row; i < rowCount; i++) {
+    const group = slots[findSlot(slots, words, rows, i * stride, stride)]
+    if (group === 0) return i
+    groups[i] = group - 1
+  }
+  return rowCount
+}
+
 /** The slot that holds the key rows[at …), or the empty one where it belongs. */
 function findSlot(slots: Int32Array, words: Int32Array, rows: Int32Array, at: number, stride: number): number {
   const mask = slots.length - 1
   let slot = hashWords(rows, at, stride) & mask
   for (;;) {
     const entry = slots[slot]
-    if (entry === 0) return slot
-    const from = (entry - 1) * stride
-    let k = 0
-    while (k < stride && words[from + k] === rows[at + k]) k++
-    if (k === stride) return slot
+    if (entry === 0 || sameWords(words, (entry - 1) * stride, rows, at, stride)) return slot
     slot = (slot + 1) & mask
   }
 }
 
+// Keys of up to three words, which windows by one more column are, go without a loop.
+function sameWords(a: Int32Array, aStart: number, b: Int32Array, bStart: number, stride: number): boolean {
+  if (a[aStart] !== b[bStart]) return false
+  if (stride === 1) return true
+  if (a[aStart + 1] !== b[bStart + 1]) return false
+  if (stride === 2) return true
+  if (a[aStart + 2] !== b[bStart + 2]) return false
+  for (let k = 3; k < stride; k++) if (a[aStart + k] !== b[bStart + k]) return false
+  return true
+}
+
 function hashWords(words: Int32Array, at: number, stride: number): number {
-  let hash = 0x2545f491
-  for (let k = 0; k < stride; k++) {
-    hash = Math.imul(hash ^ words[at + k], 0x85ebca6b)
-    hash ^= hash >>> 15
-  }
-  hash = Math.imul(hash, 0xc2b2ae35)
-  return hash ^ (hash >>> 16)
+  let hash = Math.imul(words[at] ^ 0x2545f491, 0x9e3779b1)
+  if (stride > 1) hash = (hash + Math.imul(words[at + 1], 0x85ebca77)) | 0
+  if (stride > 2) hash = (hash + Math.imul(words[at + 2], 0xc2b2ae3d)) | 0
+  for (let k = 3; k < stride; k++) hash = (Math.imul(hash ^ (hash >>> 15), 0x27d4eb2f) + words[at + k]) | 0
+  hash = Math.imul(hash ^ (hash >>> 15), 0x85ebca6b)
+  return hash ^ (hash >>> 13)
 }

@@ -1,7 +1,6 @@
 import { growBytes, growInt32, grownCapacity } from '../base/grow.ts'
 import { type Snapshot, snapshotField } from '../base/snapshot.ts'
-import type { Column } from '../batch/column.ts'
-import { expectStorage } from '../batch/column.ts'
+import { type Column, expectStorage, type Utf8Column } from '../batch/column.ts'
 import type { Dictionary } from './dictionary.ts'
 import { IdPool } from './id-pool.ts'
 
@@ -20,9 +19,11 @@ export class TextDictionary implements Dictionary {
   #arenaFreed = 0
 
   encode(column: Column, rowCount: number, to: Int32Array, stride: number, at: number): void {
-    const { starts, ends, bytes, valid } = expectStorage(column, 'utf8')
-    for (let i = 0, t = at; i < rowCount; i++, t += stride) {
-      to[t] = valid && valid[i] === 0 ? 0 : this.#intern(bytes, starts[i], ends[i])
+    const text = expectStorage(column, 'utf8')
+    for (let row = 0; row < rowCount; row++) {
+      row = this.#lookUp(text, row, rowCount, to, stride, at)
+      if (row === rowCount) break
+      to[row * stride + at] = this.#insert(text.bytes, text.starts[row], text.ends[row])
     }
   }
 
@@ -90,28 +91,40 @@ export class TextDictionary implements Dictionary {
     this.#rehash()
   }
 
-  #intern(bytes: Uint8Array, start: number, end: number): number {
-    const hash = hashBytes(bytes, start, end)
-    const length = end - start
+  /** Ids of rows from `row` on, up to the first whose text is new; answers that row, or rowCount. */
+  #lookUp(text: Utf8Column, row: number, rowCount: number, to: Int32Array, stride: number, at: number): number {
+    const { starts, ends, bytes, valid } = text
     const slots = this.#slots
+    const hashes = this.#hashes
+    const ownStarts = this.#starts
+    const lengths = this.#lengths
+    const arena = this.#arena
     const mask = slots.length - 1
-    let slot = hash & mask
-    for (;;) {
-      const id = slots[slot]
-      if (id === 0) break
-      if (
-        this.#hashes[id] === hash &&
-        this.#lengths[id] === length &&
-        sameBytes(this.#arena, this.#starts[id], bytes, start, length)
-      ) {
-        return id
+    for (let i = row; i < rowCount; i++) {
+      if (valid && valid[i] === 0) {
+        to[i * stride + at] = 0
+        continue
       }
-      slot = (slot + 1) & mask
+      const start = starts[i]
+      const length = ends[i] - start
+      const hash = hashBytes(bytes, start, start + length)
+      let slot = hash & mask
+      let id = slots[slot]
+      while (
+        id !== 0 &&
+        (hashes[id] !== hash || lengths[id] !== length || !sameBytes(arena, ownStarts[id], bytes, start, length))
+      ) {
+        slot = (slot + 1) & mask
+        id = slots[slot]
+      }
+      if (id === 0) return i
+      to[i * stride + at] = id
     }
-    return this.#insert(bytes, start, length, hash, slot)
+    return rowCount
   }
 
-  #insert(bytes: Uint8Array, start: number, length: number, hash: number, slot: number): number {
+  #insert(bytes: Uint8Array, start: number, end: number): number {
+    const length = end - start
     const id = this.#ids.take()
     if (id >= this.#hashes.length) {
       const capacity = grownCapacity(this.#hashes.length, id + 1)
@@ -123,13 +136,20 @@ export class TextDictionary implements Dictionary {
       this.#arena = growBytes(this.#arena, grownCapacity(this.#arena.length, this.#arenaUsed + length))
     }
     for (let j = 0; j < length; j++) this.#arena[this.#arenaUsed + j] = bytes[start + j]
-    this.#hashes[id] = hash
+    this.#hashes[id] = hashBytes(bytes, start, end)
     this.#starts[id] = this.#arenaUsed
     this.#lengths[id] = length
     this.#arenaUsed += length
-    this.#slots[slot] = id
+    this.#link(id)
     if (this.#ids.size * 3 > this.#slots.length * 2) this.#rehash()
     return id
+  }
+
+  #link(id: number): void {
+    const mask = this.#slots.length - 1
+    let slot = this.#hashes[id] & mask
+    while (this.#slots[slot] !== 0) slot = (slot + 1) & mask
+    this.#slots[slot] = id
   }
 
   /** Takes the id out of the table, moving later entries of the probe sequence up so that no search breaks off early. */
@@ -154,13 +174,10 @@ export class TextDictionary implements Dictionary {
   #rehash(): void {
     let length = 64
     while (this.#ids.size * 2 > length) length *= 2
-    const slots = new Int32Array(length)
+    this.#slots = new Int32Array(length)
     this.#ids.forEach(id => {
-      let slot = this.#hashes[id] & (length - 1)
-      while (slots[slot] !== 0) slot = (slot + 1) & (length - 1)
-      slots[slot] = id
+      this.#link(id)
     })
-    this.#slots = slots
   }
 
   #compact(): void {
