@@ -56,9 +56,10 @@ export class KeyColumns {
     }
   }
 
-  /** The keys words[i · stride …) back as columns that own their memory. */
-  decode(words: Int32Array, count: number): Column[] {
-    return this.#columns.map(key =>
+  /** The keys words[i · stride …) back as columns that own their memory; `columns`: which, default all. */
+  decode(words: Int32Array, count: number, columns?: readonly number[]): Column[] {
+    const wanted = columns ? columns.map(c => this.#columns[c]) : this.#columns
+    return wanted.map(key =>
       key.kind === 'dictionary'
         ? key.dictionary.decode(words, count, this.stride, key.at)
         : decodeDirect(key.kind, key.at, key.nullBit, words, count, this.stride),

@@ -58,15 +58,15 @@ export class KeyTable {
     return groups
   }
 
-  /** The key columns of the given groups. */
-  keys(groups: Int32Array, count: number): Column[] {
+  /** The key columns of the given groups; `columns`: which, default all. */
+  keys(groups: Int32Array, count: number, columns?: readonly number[]): Column[] {
     const stride = this.#stride
     const words = new Int32Array(count * stride)
     for (let i = 0; i < count; i++) {
       const from = groups[i] * stride
       for (let k = 0; k < stride; k++) words[i * stride + k] = this.#words[from + k]
     }
-    return this.#keys.decode(words, count)
+    return this.#keys.decode(words, count, columns)
   }
 
   /** The group's key is forgotten; its id may come back as another group. */
