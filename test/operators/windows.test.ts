@@ -102,7 +102,12 @@ function byExpansion({ size, slide, offset }: Hopping): (side: SideOutput) => Op
   }
 }
 
-const answers = (text: string): string[] => text.split('\n').filter(line => line.startsWith('+'))
+/** Emitted rows. Doubles to 12 digits: merging panes adds in another order, which a variance shows in its last bits. */
+const answers = (text: string): string[] =>
+  text
+    .split('\n')
+    .filter(line => line.startsWith('+'))
+    .map(line => line.replaceAll(/\d+\.\d{8,}/g, digits => Number(digits).toPrecision(12)))
 
 describe('panes', () => {
   test('a window comes out when it closes; a row late for one of its windows counts in the others', () => {
@@ -152,7 +157,7 @@ describe('panes', () => {
           expect(actual.sort()).toEqual(expected.sort())
         },
       ),
-      { numRuns: 300 },
+      { numRuns: 200 },
     )
   })
 })
