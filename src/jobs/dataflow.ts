@@ -8,6 +8,7 @@ import type { StateSnapshot } from '../dataflow/operator.ts'
 import type { Checkpoints } from '../state/checkpoints.ts'
 import type { Aside } from './aside.ts'
 import type { BuildJob, BuiltJob, DataflowSpec, JobSection, JobSource, JobSpec, JobStatus } from './job.ts'
+import { latestState } from './recovery.ts'
 
 /** Everything a dataflow needs from around it. */
 export interface DataflowContext {
@@ -39,6 +40,8 @@ interface Running {
   pumps: Promise<void>[]
   ended: Set<string>
   rowsIn: number
+  /** Of each source, as of the last tick: what a poll has brought and no tick has seen is not in the state. */
+  readonly positions: Map<string, Position>
 }
 
 /**
@@ -54,6 +57,8 @@ export class Dataflow {
   #turns: Promise<unknown> = Promise.resolve()
   #checkpoints: Checkpoints | undefined
   #dirty = false
+  /** The write of the last checkpoint, while it goes on beside the ticks. */
+  #saving: Promise<void> = Promise.resolve()
   #epoch = 0
   #checkpointMs = 0
   #nextCheckpointMs = 0
@@ -84,7 +89,7 @@ export class Dataflow {
 
   /** Builds all jobs, restores the latest complete checkpoint, finishes its commits, opens the sources and runs. */
   async start(spec: DataflowSpec): Promise<void> {
-    const saved = await this.#latest(spec)
+    const saved = this.#context.checkpoints && (await latestState(spec, this.#context.checkpoints))
     this.#epoch = saved?.epoch ?? 0
     // Jobs younger than the checkpoint come last, and build on restored ones.
     const restored = spec.jobs.filter(job => saved?.sections[job.name])
@@ -152,6 +157,7 @@ export class Dataflow {
     for (const job of this.#jobs.values()) await Promise.allSettled(job.pumps)
     await this.#timer
     if (save) await this.#turn(() => this.#checkpoint())
+    await this.#saving.catch(() => {}) // already told by #fail
     for (const job of this.#jobs.values()) await this.#closeJob(job)
     this.#jobs.clear()
     this.#resolveDone()
@@ -165,7 +171,7 @@ export class Dataflow {
   status(): JobStatus[] {
     return [...this.#jobs.values()]
       .filter(j => !j.spec.ephemeral)
-      .map(({ spec, built, aside, rowsIn, ended }) => ({
+      .map(({ spec, built, aside, rowsIn, ended, positions }) => ({
         job: spec.name,
         dataflow: this.id,
         state: built.sources.length > 0 && ended.size === built.sources.length ? 'ended' : 'running',
@@ -179,24 +185,9 @@ export class Dataflow {
           source: id,
           watermark: Number.isFinite(node.watermark) ? node.watermark : undefined,
           lag: source.lag?.(),
-          position: JSON.stringify(source.position()),
+          position: JSON.stringify(positions.get(id) ?? null),
         })),
       }))
-  }
-
-  async #latest(spec: DataflowSpec): Promise<{ epoch: number; sections: Record<string, JobSection> } | undefined> {
-    if (!this.#checkpoints) return undefined
-    const own = await this.#checkpoints.latest()
-    if (own) return { epoch: own.epoch, sections: own.sections as Record<string, JobSection> } // written by #checkpoint
-    let epoch = 0
-    let sections: Record<string, JobSection> = {}
-    for (const parent of spec.mergedFrom) {
-      const saved = await this.#context.checkpoints?.(parent).latest()
-      if (!saved) continue
-      epoch = Math.max(epoch, saved.epoch)
-      sections = { ...sections, ...(saved.sections as Record<string, JobSection>) }
-    }
-    return epoch > 0 ? { epoch, sections } : undefined
   }
 
   #build(spec: JobSpec, section: JobSection | undefined): void {
@@ -211,6 +202,7 @@ export class Dataflow {
       pumps: [],
       ended: new Set(),
       rowsIn: 0,
+      positions: new Map(),
     })
   }
 
@@ -219,7 +211,8 @@ export class Dataflow {
     const { built } = job
     await built.output?.sink.open(section?.prepared)
     for (const { id, source, node } of built.sources) {
-      await source.open(section?.positions[id] as Position | undefined) // only #checkpoint writes positions
+      await source.open(section?.positions[id])
+      job.positions.set(id, source.position())
       const nowMs = this.#context.clock.nowMs()
       if (section?.watermarks[id]) node.restore(section.watermarks[id], nowMs)
       node.setPartitions(source.partitions(), nowMs)
@@ -277,6 +270,7 @@ export class Dataflow {
         await deadLetters?.(polled.bad)
       }
     }
+    job.positions.set(id, source.position())
     this.#dirty = true
     for (const each of this.#jobs.values()) await this.#drain(each)
     if (polled.kind === 'end') this.#maybeEnded()
@@ -322,37 +316,76 @@ export class Dataflow {
     if (this.#dirty && this.#context.clock.monotonicMs() >= this.#nextCheckpointMs) await this.#checkpoint()
   }
 
-  /** State, positions and prepared commits become durable as one epoch; then sinks commit and sources acknowledge. */
+  /**
+   * State, positions and prepared commits become durable as one epoch; then sinks commit and sources acknowledge. The store reads
+   * the state before its call returns, so where no sink waits for its commit the ticks go on while the disk writes.
+   */
   async #checkpoint(): Promise<void> {
     if (!this.#checkpoints || !this.#dirty) return
-    const { clock, settings, log } = this.#context
-    const startMs = clock.monotonicMs()
+    await this.#saving
+    this.#nextCheckpointMs = Number.POSITIVE_INFINITY
+    const startMs = this.#context.clock.monotonicMs()
     const epoch = this.#epoch + 1
     const sections: Record<string, JobSection> = {}
     const commits: (() => Promise<void>)[] = []
+    const acknowledgements: (() => Promise<void> | undefined)[] = []
     const operators = Object.entries(this.graph.snapshot())
-    for (const [name, { spec, built, aside }] of this.#jobs) {
+    for (const [name, { spec, built, aside, positions }] of this.#jobs) {
       if (spec.ephemeral) continue
-      const positions: Record<string, Position> = {}
       const watermarks: Record<string, StateSnapshot> = {}
       for (const { id, source, node } of built.sources) {
-        positions[id] = source.position()
         watermarks[id] = node.snapshot()
-        commits.push(() => source.acknowledge?.(positions[id]) ?? Promise.resolve())
+        const position = positions.get(id)
+        if (position) acknowledgements.push(() => source.acknowledge?.(position))
       }
       const sink = built.output?.sink
       const prepared = await sink?.prepare(epoch)
-      if (sink && prepared) commits.unshift(() => sink.commit(prepared))
+      if (sink && prepared) commits.push(() => sink.commit(prepared))
       const own = Object.fromEntries(operators.filter(([node]) => node.startsWith(`${name}/`)))
-      sections[name] = { positions, watermarks, operators: own, prepared, asideCount: aside.count }
+      const saved = {
+        positions: Object.fromEntries(positions),
+        watermarks,
+        operators: own,
+        prepared,
+        asideCount: aside.count,
+      }
+      sections[name] = saved
     }
-    await this.#checkpoints.write(epoch, sections)
-    this.#epoch = epoch
     this.#dirty = false
-    for (const commit of commits) await commit()
+    const durable = this.#checkpoints.write(epoch, sections)
+    const finish = async (): Promise<void> => {
+      await durable
+      this.#epoch = epoch
+      for (const commit of commits) await commit()
+      this.#afterCheckpoint(startMs)
+      await this.#acknowledge(acknowledgements)
+    }
+    if (commits.length > 0) await finish()
+    else {
+      this.#saving = finish()
+      this.#saving.catch(error => this.#fail(error))
+    }
+  }
+
+  #afterCheckpoint(startMs: number): void {
+    const { clock, settings, log } = this.#context
     this.#checkpointMs = clock.monotonicMs() - startMs
     this.#nextCheckpointMs = clock.monotonicMs() + Math.max(settings.checkpointIntervalMs, 9 * this.#checkpointMs)
-    log.debug({ dataflow: this.id, epoch, ms: Math.round(this.#checkpointMs) }, 'checkpoint')
+    log.debug({ dataflow: this.id, epoch: this.#epoch, ms: Math.round(this.#checkpointMs) }, 'checkpoint')
+  }
+
+  /** Brokers that do not hear of it keep more than they need: no reason to fail. */
+  async #acknowledge(acknowledgements: readonly (() => Promise<void> | undefined)[]): Promise<void> {
+    for (const acknowledge of acknowledgements) {
+      try {
+        await acknowledge()
+      } catch (error) {
+        this.#context.log.warn(
+          { dataflow: this.id, error: String(error) },
+          'a source could not be told of a checkpoint',
+        )
+      }
+    }
   }
 
   async #remove(name: string): Promise<void> {

@@ -1,5 +1,5 @@
 import type { Batch } from '../batch/batch.ts'
-import type { BadRecord, Prepared, Sink, Source } from '../connector.ts'
+import type { BadRecord, Position, Prepared, Sink, Source } from '../connector.ts'
 import type { Graph, NodeId } from '../dataflow/graph.ts'
 import type { SideOutput, StateSnapshot } from '../dataflow/operator.ts'
 import type { SourceNode } from '../dataflow/source-node.ts'
@@ -49,7 +49,7 @@ export type BuildJob = (job: JobSpec, graph: Graph, side: SideOutput) => BuiltJo
 
 /** What a checkpoint holds for one job. */
 export interface JobSection {
-  readonly positions: Readonly<Record<string, unknown>>
+  readonly positions: Readonly<Record<string, Position>>
   readonly watermarks: Readonly<Record<string, StateSnapshot>>
   readonly operators: Readonly<Record<string, StateSnapshot>>
   readonly prepared: Prepared | undefined
