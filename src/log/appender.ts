@@ -4,7 +4,7 @@ import { BlockBuilder } from './block.ts'
 import type { Topic } from './topics.ts'
 
 /** Payload at which a block is closed: large enough that look-ups vanish, small enough that a read stops near its limit. */
-const BLOCK_BYTES = 128 * 1024
+export const BLOCK_BYTES = 128 * 1024
 const NO_BYTES = new Uint8Array(0)
 
 /** A finished block for one partition; its offsets are given when it is committed. */

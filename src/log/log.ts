@@ -3,6 +3,7 @@ import { EngineError } from '../base/errors.ts'
 import { appendBlock } from './append-block.ts'
 import { Appender, type PendingBlock } from './appender.ts'
 import { blockSummary, encodeHeaders, type LogRecord, RecordBlock } from './block.ts'
+import { compact, expire, isDirty } from './cleanup.ts'
 import { Environment } from './environment.ts'
 import { Staging } from './staging.ts'
 import {
@@ -214,6 +215,26 @@ export class Log {
       for (let i = 0; i < block.count; i++) if (block.timestampsMs[i] >= timestampMs) return block.offsets[i]
     }
     return next
+  }
+
+  /** Lets old records go, as each topic says. To be called now and then, by one thread. */
+  async maintain(nowMs: number): Promise<void> {
+    for (const topic of this.topics()) {
+      try {
+        for (let p = 0; p < topic.partitions; p++) {
+          if (topic.cleanup === 'delete') await expire(this.#env, topic, p, nowMs)
+          else if (isDirty(partitionState(this.#env, topic, p))) await compact(this.#env, topic, p, nowMs)
+        }
+      } catch (error) {
+        // Dropped meanwhile.
+        if (!(error instanceof EngineError) || error.sqlState !== '42P01') throw error
+      }
+    }
+  }
+
+  /** Compacts a topic now, however little was appended since the last time. */
+  async compact(topic: Topic, nowMs: number): Promise<void> {
+    for (let p = 0; p < topic.partitions; p++) await compact(this.#env, topic, p, nowMs)
   }
 
   /** For a sink that writes exactly once; its name is its own and stays over restarts. */
