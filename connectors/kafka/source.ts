@@ -6,7 +6,7 @@ import { backoffMs, Cluster } from './cluster.ts'
 import { Arena } from './compression.ts'
 import { brokerError, Code, isRetryable } from './error-codes.ts'
 import type { FetchedPartition } from './fetch.ts'
-import { commitOffsets, EARLIEST, LATEST, listOffsets, partitionKey } from './offsets.ts'
+import { commitOffsets, EARLIEST, LATEST, listOffsets, type PartitionRef, partitionKey } from './offsets.ts'
 import { type KafkaSourceOptions, kafkaSourceOptions } from './options.ts'
 import { PartitionReader, PartitionState } from './partition-reader.ts'
 import { findPartitions, startOffsets } from './start.ts'
@@ -14,6 +14,7 @@ import { findPartitions, startOffsets } from './start.ts'
 /** How long a poll waits for rows, and how long the broker holds a fetch that finds none. */
 const POLL_WAIT_MS = 500
 const ACKNOWLEDGE_TIMEOUT_MS = 10_000
+const SETTLE_MS = 250
 /** Unpacked records: some batches share one piece of memory, so that one batch of rows can point into several. */
 const ARENA_BYTES = 2 << 20
 
@@ -55,7 +56,9 @@ export class KafkaSource implements Source {
     const { start, committedOnly, topics } = this.#options
     const found = await findPartitions(this.#cluster, topics)
     const offsets = await startOffsets(this.#cluster, found, start, position, committedOnly)
-    const ends = await listOffsets(this.#cluster, found, LATEST, committedOnly)
+    const ends = this.#context.bounded
+      ? await this.#presentEnds(found)
+      : await listOffsets(this.#cluster, found, LATEST, committedOnly)
     for (const ref of found) {
       const end = ends.get(partitionKey(ref)) ?? 0
       this.#add(ref.topic, ref.partition, ref.leader, offsets.get(partitionKey(ref)) ?? 0, end)
@@ -107,6 +110,23 @@ export class KafkaSource implements Source {
     for (const fetcher of this.#fetchers.values()) fetcher.close()
     this.#cluster.close()
     this.#bell.ring()
+  }
+
+  /**
+   * Where a bounded read ends. A commit is answered some milliseconds before its records may be read: who writes, commits and
+   * then reads shall see them, so an open transaction is given a moment to end.
+   */
+  async #presentEnds(partitions: readonly PartitionRef[]): Promise<Map<string, number>> {
+    const { committedOnly } = this.#options
+    const { clock } = this.#context
+    const start = clock.monotonicMs()
+    const written = await listOffsets(this.#cluster, partitions, LATEST, false)
+    for (;;) {
+      const ends = committedOnly ? await listOffsets(this.#cluster, partitions, LATEST, true) : written
+      const settled = [...ends].every(([key, end]) => end >= (written.get(key) ?? 0))
+      if (settled || clock.monotonicMs() - start > SETTLE_MS) return ends
+      await clock.sleep(5)
+    }
   }
 
   #add(topic: string, partition: number, leader: number, next: number, end: number): void {
