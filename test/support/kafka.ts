@@ -52,20 +52,36 @@ rootLogger.level=${level}
 rootLogger.appenderRef.out.ref=OUT
 `
 
-const serverProperties = (port: number, sasl: number, controller: number, data: string, more: string): string => `
+const serverProperties = (
+  port: number,
+  sasl: number,
+  tls: number,
+  controller: number,
+  dir: string,
+  more: string,
+): string => `
 process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:${controller}
 controller.listener.names=CONTROLLER
-listeners=PLAINTEXT://127.0.0.1:${port},SASL://127.0.0.1:${sasl},CONTROLLER://127.0.0.1:${controller}
-advertised.listeners=PLAINTEXT://127.0.0.1:${port},SASL://127.0.0.1:${sasl}
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,SASL:SASL_PLAINTEXT,CONTROLLER:PLAINTEXT
+listeners=PLAINTEXT://127.0.0.1:${port},SASL://127.0.0.1:${sasl}${tls ? `,TLS://127.0.0.1:${tls}` : ''},CONTROLLER://127.0.0.1:${controller}
+advertised.listeners=PLAINTEXT://127.0.0.1:${port},SASL://127.0.0.1:${sasl}${tls ? `,TLS://127.0.0.1:${tls}` : ''}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,SASL:SASL_PLAINTEXT,TLS:SASL_SSL,CONTROLLER:PLAINTEXT
 inter.broker.listener.name=PLAINTEXT
 sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512
 listener.name.sasl.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required user_alice="alice-secret";
 listener.name.sasl.scram-sha-256.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
 listener.name.sasl.scram-sha-512.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
-log.dirs=${data}
+${
+  tls
+    ? `ssl.keystore.type=PEM
+ssl.keystore.location=${join(dir, 'keystore.pem')}`
+    : ''
+}
+listener.name.tls.scram-sha-256.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
+listener.name.tls.scram-sha-512.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
+listener.name.tls.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required user_alice="alice-secret";
+log.dirs=${join(dir, 'data')}
 offsets.topic.replication.factor=1
 offsets.topic.num.partitions=4
 transaction.state.log.replication.factor=1
@@ -96,20 +112,22 @@ ${more}
 
 /** What is missing for a real broker on this machine; undefined when it can run. Throws instead where TIDEMARK_REQUIRE_PARTS=1. */
 export function kafkaMissing(): string | undefined {
-  for (const [command, flag] of [
-    ['java', '-version'],
-    ['mvn', '-version'],
-  ]) {
-    try {
-      execFileSync(command, [flag], { stdio: 'ignore' })
-    } catch {
-      const reason = `${command} is not on the PATH: tests against a real Kafka do not run`
-      if (process.env.TIDEMARK_REQUIRE_PARTS === '1') throw new Error(reason)
-      console.warn(`SKIPPED: ${reason}`)
-      return reason
-    }
+  const missing = ['java', 'mvn'].find(command => !runs(command, '-version'))
+  if (missing === undefined) return undefined
+  const reason = `${missing} is not on the PATH: tests against a real Kafka do not run`
+  if (process.env.TIDEMARK_REQUIRE_PARTS === '1') throw new Error(reason)
+  console.warn(`SKIPPED: ${reason}`)
+  return reason
+}
+
+/** The command is on the PATH and answers. */
+export function runs(command: string, flag: string): boolean {
+  try {
+    execFileSync(command, [flag], { stdio: 'ignore' })
+    return true
+  } catch {
+    return false
   }
-  return undefined
 }
 
 /** Fetches the jars once; several test processes may call it at a time. */
@@ -136,6 +154,25 @@ async function jars(): Promise<string> {
   return lib
 }
 
+/** A key and a certificate for 127.0.0.1, as PEM files in `dir`. */
+async function selfSign(dir: string): Promise<void> {
+  const [key, certificate] = [join(dir, 'key.pem'), join(dir, 'certificate.pem')]
+  const subject = ['-subj', '/CN=127.0.0.1', '-addext', 'subjectAltName=IP:127.0.0.1', '-days', '2']
+  await run('openssl', [
+    'req',
+    '-x509',
+    '-newkey',
+    'rsa:2048',
+    '-nodes',
+    '-keyout',
+    key,
+    '-out',
+    certificate,
+    ...subject,
+  ])
+  writeFileSync(join(dir, 'keystore.pem'), readFileSync(key, 'utf8') + readFileSync(certificate, 'utf8'))
+}
+
 async function freePorts(count: number): Promise<number[]> {
   const servers = await Promise.all(
     Array.from({ length: count }, async () => {
@@ -154,26 +191,38 @@ export class KafkaBroker {
   readonly address: string
   /** SASL_PLAINTEXT: PLAIN alice/alice-secret, SCRAM-SHA-256 carol/carol-secret, SCRAM-SHA-512 dave/dave-secret. */
   readonly saslAddress: string
+  /** SASL_SSL, for the same users; `certificate` is to be trusted. Only where `start` was asked for it. */
+  readonly tlsAddress: string
   readonly dir: string
   readonly #lib: string
   #process: ChildProcess | undefined
 
-  private constructor(address: string, saslAddress: string, dir: string, lib: string) {
+  private constructor(address: string, saslAddress: string, tlsAddress: string, dir: string, lib: string) {
     this.address = address
     this.saslAddress = saslAddress
+    this.tlsAddress = tlsAddress
     this.dir = dir
     this.#lib = lib
   }
 
-  /** A fresh cluster of one node, ready for clients. `more`: further lines of server.properties. */
-  static async start(more = ''): Promise<KafkaBroker> {
+  /** PEM file of the broker's own certificate. */
+  get certificate(): string {
+    return join(this.dir, 'certificate.pem')
+  }
+
+  /** A fresh cluster of one node, ready for clients. `more`: further lines of server.properties. `tls` needs openssl. */
+  static async start({ more = '', tls = false } = {}): Promise<KafkaBroker> {
     const lib = await jars()
     const dir = mkdtempSync(join(tmpdir(), 'tidemark-kafka-'))
-    const [port, sasl, controller] = await freePorts(3)
-    writeFileSync(join(dir, 'server.properties'), serverProperties(port, sasl, controller, join(dir, 'data'), more))
+    const [port, sasl, controller, tlsPort] = await freePorts(4)
+    if (tls) await selfSign(dir)
+    writeFileSync(
+      join(dir, 'server.properties'),
+      serverProperties(port, sasl, tls ? tlsPort : 0, controller, dir, more),
+    )
     writeFileSync(join(dir, 'log4j2.properties'), log4j('SYSTEM_OUT', 'info'))
     writeFileSync(join(dir, 'tools-log4j2.properties'), log4j('SYSTEM_ERR', 'warn'))
-    const broker = new KafkaBroker(`127.0.0.1:${port}`, `127.0.0.1:${sasl}`, dir, lib)
+    const broker = new KafkaBroker(`127.0.0.1:${port}`, `127.0.0.1:${sasl}`, `127.0.0.1:${tlsPort}`, dir, lib)
     const scram = ['SCRAM-SHA-256=[name=carol,password=carol-secret]', 'SCRAM-SHA-512=[name=dave,password=dave-secret]']
     await broker.tool('kafka.tools.StorageTool', [
       'format',

@@ -38,7 +38,25 @@ describe.skipIf(missing)('a broker killed and started again', () => {
       await broker.kill()
       await broker.restart()
     }
-    await Promise.all([write(), read(), disturb()])
+    const idempotent = { brokers: broker.address, topic: 'idempotent', partitions: '2', delivery: 'at_least_once' }
+    const other = createSink(idempotent, { job: 'idempotent' })
+    await other.open(undefined)
+    let killed = false
+    let otherCount = 0
+    const writeUntilAfter = async (): Promise<void> => {
+      while (!killed || otherCount % 50_000 !== 0) {
+        await other.write(pairs(numbers(otherCount, otherCount + 500).map(n => [null, padded(n)])))
+        otherCount += 500
+        await new Promise(setImmediate)
+      }
+      await other.prepare(1)
+    }
+    await Promise.all([write(), read(), disturb().then(() => (killed = true)), writeUntilAfter()])
+    const others = await readAll({ brokers: broker.address, topic: 'idempotent' }, undefined, 10_000)
+    expect(others.map(r => Number(r.value?.split(' ')[0])).sort((a, b) => a - b)).toEqual(
+      numbers(0, otherCount).map(Number),
+    )
+    await other.close()
     expect(seen.map(r => Number(r.key)).sort((a, b) => a - b)).toEqual(numbers(0, total).map(Number))
     expect(seen.every(r => r.value === padded(r.key ?? ''))).toBe(true)
     expect(await readAll({ brokers: broker.address, topic: 'killed' })).toHaveLength(total)

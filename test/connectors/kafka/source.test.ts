@@ -2,14 +2,15 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { kafka } from '../../../connectors/kafka/kafka.ts'
 import { systemClock } from '../../../src/base/clock.ts'
 import { silentLogger } from '../../../src/base/log.ts'
-import { KafkaBroker, kafkaMissing } from '../../support/kafka.ts'
+import { KafkaBroker, kafkaMissing, runs } from '../../support/kafka.ts'
 import { createSink, createSource, pairs, parseOptions, readAll, readUntil, values } from './play.ts'
 
 const missing = kafkaMissing()
+const openssl = runs('openssl', 'version')
 let broker: KafkaBroker
 
 beforeAll(async () => {
-  if (!missing) broker = await KafkaBroker.start()
+  if (!missing) broker = await KafkaBroker.start({ tls: openssl })
 })
 afterAll(() => broker?.stop())
 
@@ -181,6 +182,23 @@ describe.skipIf(missing)('a Kafka source', () => {
     await expect(readAll({ ...options, security_protocol: 'PLAINTEXT' })).rejects.toMatchObject({
       sqlState: '08006',
       hint: expect.stringContaining('security_protocol'),
+    })
+  })
+
+  test.skipIf(!openssl)('speaks TLS, and trusts nobody it was not told to', async () => {
+    await write('secret', numbers(0, 2000).map(n => [null, n.repeat(20)])) // biome-ignore format: short
+    const login = { sasl_mechanism: 'SCRAM-SHA-512', sasl_username: 'dave', sasl_password: 'dave-secret' }
+    const options = { ...login, brokers: broker.tlsAddress, topic: 'secret', security_protocol: 'SASL_SSL' }
+    const rows = await readAll({ ...options, ssl_ca: broker.certificate })
+    expect(values(rows)).toEqual(numbers(0, 2000).map(n => n.repeat(20)))
+    await expect(readAll(options)).rejects.toMatchObject({
+      sqlState: '08001',
+      message: expect.stringContaining('certificate'),
+    })
+    await expect(
+      readAll({ ...options, brokers: broker.saslAddress, ssl_ca: broker.certificate }),
+    ).rejects.toMatchObject({
+      sqlState: '08001',
     })
   })
 })
