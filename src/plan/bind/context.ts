@@ -1,4 +1,4 @@
-import type { Query } from '../../../grammar/query.ts'
+import type { CommonTable, Query } from '../../../grammar/query.ts'
 import { EngineError } from '../../base/errors.ts'
 import { type DataType, sameType, TEXT, typeName } from '../../batch/types.ts'
 import type { EvalContext, Expr } from '../../expr/expr.ts'
@@ -30,6 +30,8 @@ export interface BindContext {
   depth: number
   /** Every relation that the statement reads, by name, also those inside views. */
   readonly relations: Map<string, Relation<Query>>
+  /** Tables of WITH that something reads. */
+  readonly mentioned: Set<CommonTable>
   /** How often one was named: views and CTEs are bound once a mention, which could explode. */
   mentions: number
 }
@@ -43,6 +45,7 @@ export function createContext(catalog: CatalogView<Query>, options: BindOptions)
     positions: new WeakMap(),
     depth: 0,
     relations: new Map(),
+    mentioned: new Set(),
     mentions: 0,
   }
 }

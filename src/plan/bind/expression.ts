@@ -2,6 +2,7 @@ import type * as ast from '../../../grammar/ast.ts'
 import { unreachable } from '../../base/assert.ts'
 import { EngineError, notSupported } from '../../base/errors.ts'
 import { BIGINT, BOOLEAN, type DataType, INTEGER, NUMERIC, TEXT, typeName, UNKNOWN } from '../../batch/types.ts'
+import { canCast } from '../../expr/coerce.ts'
 import type { Expr } from '../../expr/expr.ts'
 import type { AggregateCollector } from './aggregates.ts'
 import { bindCall } from './calls.ts'
@@ -16,6 +17,7 @@ import {
   bindQuantified,
   bindUnary,
   compare,
+  NULL,
 } from './operators.ts'
 import { fieldOf, resolveColumn, type Scope } from './scope.ts'
 import { dataTypeOf } from './types.ts'
@@ -118,13 +120,8 @@ function bindNode(node: ast.Expr, env: Env): Expr {
       return bindCase(node, env)
     case 'cast':
       return bindCast(node, env)
-    case 'collate': {
-      const collation = node.collation[node.collation.length - 1]
-      if (collation !== 'C' && collation !== 'default' && collation !== 'POSIX' && collation !== 'ucs_basic') {
-        throw notSupported(`collation "${collation}"`, position, 'Text is ordered by bytes: collation "C".')
-      }
-      return coerce(bindExpr(node.arg, env), TEXT, 'implicit', context, node.arg.at)
-    }
+    case 'collate':
+      return bindCollate(node, env)
     case 'call':
       return bindCall(node, env)
     case 'named-argument':
@@ -149,6 +146,20 @@ export function numberLiteral(text: string, context: BindContext): Expr {
   }
   return typed({ kind: 'literal', value: text, type: UNKNOWN }, NUMERIC, context)
 }
+
+function bindCollate(node: Extract<ast.Expr, { kind: 'collate' }>, env: Env): Expr {
+  const collation = node.collation[node.collation.length - 1]
+  const position = node.at + 1
+  if (!BYTE_ORDER.has(collation)) {
+    throw notSupported(`collation "${collation}"`, position, 'Text is ordered by bytes: collation "C".')
+  }
+  const arg = bindExpr(node.arg, env)
+  if (canCast(arg.type, TEXT, 'implicit')) return coerce(arg, TEXT, 'implicit', env.context, node.arg.at)
+  throw new EngineError('42804', `collations are not supported by type ${typeName(arg.type)}`, { position })
+}
+
+/** Collations that order text as we do. */
+const BYTE_ORDER = new Set(['C', 'POSIX', 'ucs_basic', 'default'])
 
 function bindField(node: Extract<ast.Expr, { kind: 'field' }>, env: Env): Expr {
   const arg = bindExpr(node.arg, env)
@@ -235,16 +246,16 @@ function bindArray(node: Extract<ast.Expr, { kind: 'array' }>, env: Env): Expr {
 function bindCase(node: ast.Case, env: Env): Expr {
   const { context } = env
   const operand = node.operand && bindExpr(node.operand, env)
-  const places = [...node.branches.map(b => b.then.at), node.otherwise?.at ?? node.at]
   const whens = node.branches.map(branch => {
     if (!operand) return bindBoolean(branch.when, env, 'CASE/WHEN')
     return compare('=', operand, bindExpr(branch.when, env), env, branch.when.at)
   })
-  const results = node.branches.map(branch => bindExpr(branch.then, env))
-  results.push(node.otherwise ? bindExpr(node.otherwise, env) : { kind: 'literal', value: null, type: UNKNOWN })
-  const unified = unify(results, 'CASE', context, places)
-  const otherwise = unified[unified.length - 1]
-  const branches = whens.map((when, i) => ({ when, then: unified[i] }))
+  // ELSE comes first where the type is chosen, as in Postgres.
+  const results: Expr[] = [node.otherwise ? bindExpr(node.otherwise, env) : NULL]
+  for (const branch of node.branches) results.push(bindExpr(branch.then, env))
+  const places = [node.otherwise?.at ?? node.at, ...node.branches.map(b => b.then.at)]
+  const [otherwise, ...thens] = unify(results, 'CASE', context, places)
+  const branches = whens.map((when, i) => ({ when, then: thens[i] }))
   return { kind: 'case', branches, otherwise, type: otherwise.type }
 }
 

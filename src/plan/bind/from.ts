@@ -85,6 +85,7 @@ function bindNamed(ref: Extract<TableRef, { kind: 'table' }>, env: QueryEnv): Re
   const qualifier = ref.alias?.name === undefined ? undefined : [ref.alias.name]
   const common = ref.name.length === 1 ? env.tables.get(written) : undefined
   if (common) {
+    context.mentioned.add(common.table)
     const plan = bindNestedQuery(common.table.query, common.env)
     const own = named(plan, qualifier ?? [written], { columns: common.table.columns }, common.table.at)
     return ref.alias ? renameColumns(own, ref.alias, ref.at) : own

@@ -31,8 +31,6 @@ function chosen(expr: Expr): Chosen | undefined {
       const inner = chosen(expr.arg)
       return inner && !inner.weak ? inner : { name: typeLabel(expr.type), weak: true }
     }
-    case 'boolean':
-      return { name: 'bool', weak: true }
     case 'case': {
       const inner = expr.otherwise && chosen(expr.otherwise)
       return inner && !inner.weak ? inner : { name: 'case', weak: true }

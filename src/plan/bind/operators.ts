@@ -111,13 +111,7 @@ export function bindIsDistinct(node: Extract<ast.Expr, { kind: 'is-distinct' }>,
 export function bindIn(node: Extract<ast.Expr, { kind: 'in' }>, env: Env): Expr {
   const arg = bindExpr(node.arg, env)
   const list = node.list.map(item => bindExpr(item, env))
-  return membership(
-    arg,
-    list,
-    node.negated,
-    env,
-    node.list.map(item => item.at),
-  )
+  return membership(arg, list, node.negated, env, node.at)
 }
 
 /** `op ANY (array)` and `op ALL (array)` where the array's elements are known now. */
@@ -128,22 +122,8 @@ export function bindQuantified(node: ast.Quantified, env: Env): Expr {
   const left = bindExpr(node.left, env)
   const elements = arrayElements(bindExpr(right, env), left.type, env, right.at)
   if (!elements) throw notSupported(`${op} ${quantifier.toUpperCase()} of an array that is not a constant`, position)
-  if (op === '=' && quantifier === 'any')
-    return membership(
-      left,
-      elements,
-      false,
-      env,
-      elements.map(() => right.at),
-    )
-  if (op === '<>' && quantifier === 'all')
-    return membership(
-      left,
-      elements,
-      true,
-      env,
-      elements.map(() => right.at),
-    )
+  if (op === '=' && quantifier === 'any') return membership(left, elements, false, env, node.at)
+  if (op === '<>' && quantifier === 'all') return membership(left, elements, true, env, node.at)
   const args = elements.map(element => compare(op, left, element, env, node.at))
   if (args.length === 0) return { kind: 'literal', value: quantifier === 'all', type: BOOLEAN }
   return args.length === 1 ? args[0] : { kind: quantifier === 'any' ? 'or' : 'and', args, type: BOOLEAN }
@@ -159,20 +139,19 @@ function arrayElements(array: Expr, element: DataType, env: Env, at: number): re
   return value.value.map((datum: Datum): Expr => ({ kind: 'literal', value: datum, type: type.element }))
 }
 
-function membership(arg: Expr, list: readonly Expr[], negated: boolean, env: Env, at: readonly number[]): Expr {
+function membership(arg: Expr, list: readonly Expr[], negated: boolean, env: Env, at: number): Expr {
   const op = negated ? '<>' : '='
   const tests: Expr[] = []
   const type = arg.kind === 'row' ? undefined : commonType([arg.type, ...list.map(e => e.type)])
   const values: Datum[] = []
-  const first = at.length > 0 ? at[0] : 0
-  const tested = type && coerce(arg, type, 'implicit', env.context, first)
-  for (const [i, item] of list.entries()) {
-    const constant = type && item.kind === 'literal' ? coerce(item, type, 'implicit', env.context, at[i]) : item
+  const tested = type && coerce(arg, type, 'implicit', env.context, at)
+  for (const item of list) {
+    const constant = type && item.kind === 'literal' ? coerce(item, type, 'implicit', env.context, at) : item
     if (type && isSimple(type) && constant.kind === 'literal' && constant.value !== null) values.push(constant.value)
-    else tests.push(compare(op, tested ?? arg, constant, env, at[i]))
+    else tests.push(compare(op, tested ?? arg, constant, env, at))
   }
   if (values.length === 1 && type) {
-    tests.unshift(compare(op, tested ?? arg, { kind: 'literal', value: values[0], type }, env, first))
+    tests.unshift(compare(op, tested ?? arg, { kind: 'literal', value: values[0], type }, env, at))
   } else if (values.length > 0 && tested) {
     tests.unshift({ kind: 'in', arg: tested, values: [...new Set(values)], negated, type: BOOLEAN })
   }

@@ -70,6 +70,11 @@ export function bindNestedQuery(query: Query, outer: QueryEnv, keepUnknown = fal
   const env = withTables(query, outer)
   const ordered = query.orderBy.length > 0 || query.limit !== undefined || query.offset !== undefined
   const { plan, width, sortKeys } = bindBody(query, env, keepUnknown && !ordered)
+  for (const { table, env: own } of env === outer ? [] : env.tables.values()) {
+    // What nobody reads must be right all the same.
+    if (!context.mentioned.has(table)) bindNestedQuery(table.query, own)
+    context.mentioned.add(table)
+  }
   if (!ordered) return plan
   const limit = query.limit && bindCount(query.limit, 'LIMIT', context)
   const offset = query.offset && bindCount(query.offset, 'OFFSET', context)
@@ -136,7 +141,7 @@ function bindValues(node: Values, env: QueryEnv): LogicalPlan {
 /** A constant number of rows, or a parameter. */
 function bindCount(node: AstExpr, clause: string, context: BindContext): Expr {
   const position = node.at + 1
-  const bound = coerce(bindExpr(node, { context, scope: EMPTY_SCOPE, clause }), BIGINT, 'assignment', context, node.at)
+  const bound = coerce(bindCountExpr(node, clause, context), BIGINT, 'assignment', context, node.at)
   const count = located(node.at, () => fold(bound, context.evaluation))
   if (count.kind === 'parameter') return count
   if (count.kind !== 'literal') throw notSupported(`${clause} of an expression that is not constant`, position)
@@ -144,6 +149,16 @@ function bindCount(node: AstExpr, clause: string, context: BindContext): Expr {
     throw new EngineError(clause === 'LIMIT' ? '2201W' : '2201X', `${clause} must not be negative`, { position })
   }
   return count
+}
+
+function bindCountExpr(node: AstExpr, clause: string, context: BindContext): Expr {
+  try {
+    return bindExpr(node, { context, scope: EMPTY_SCOPE, clause })
+  } catch (error) {
+    if (!(error instanceof EngineError) || error.sqlState !== '42703') throw error
+    const { position } = error
+    throw new EngineError('42P10', `argument of ${clause} must not contain variables`, { position })
+  }
 }
 
 /** What the query's WITH adds to the names in sight; each table sees those before it. */

@@ -94,7 +94,10 @@ export function project(
 
 /** The number of an ordinal, `ORDER BY 2`. Undefined: something else stands there. */
 function ordinal(node: AstExpr, count: number, clause: string): number | undefined {
-  if (node.kind !== 'number') return undefined
+  if (node.kind !== 'number') {
+    if (node.kind !== 'string' && node.kind !== 'null' && node.kind !== 'boolean') return undefined
+    throw new EngineError('42601', `non-integer constant in ${clause}`, { position: node.at + 1 })
+  }
   const number = Number(node.text)
   if (Number.isInteger(number) && number >= 1 && number <= count) return number - 1
   const message = Number.isInteger(number)
@@ -177,7 +180,8 @@ function groupKeys(groupBy: GroupBy, items: readonly Item[], aggregates: Aggrega
     const index = ordinal(node, items.length, 'GROUP BY') ?? aliasIndex(node, items, env.scope)
     const key = index === undefined ? settle(bindExpr(node, env), env.context, node.at) : items[index].expr
     if (!aggregates.isIn(key)) return key.kind === 'row' && node.kind === 'row' ? [...key.fields] : [key]
-    throw new EngineError('42803', 'aggregate functions are not allowed in GROUP BY', { position: node.at + 1 })
+    const position = env.context.positions.get(key) ?? node.at + 1
+    throw new EngineError('42803', 'aggregate functions are not allowed in GROUP BY', { position })
   })
 }
 
