@@ -5,19 +5,32 @@ const TWO_32 = 4294967296
 const HEX = encodeUtf8('0123456789abcdef')
 /** "00" … "99". */
 const PAIRS = encodeUtf8(Array.from({ length: 100 }, (_, i) => String(i).padStart(2, '0')).join(''))
-const POWERS = Array.from({ length: 23 }, (_, i) => Number(`1e${i}`))
-/** Decimals tried before the number is printed through a string. */
-const SHORT_DECIMALS = 6
 /** 0: stands for itself in JSON; else the letter of its escape, or 117 (u). */
 const ESCAPES = Uint8Array.from({ length: 256 }, (_, byte) => {
   const letter = { 8: 98, 9: 116, 10: 110, 12: 102, 13: 114, 34: 34, 92: 92 }[byte]
   return letter ?? (byte < 32 ? 117 : 0)
 })
 
+/** Text for `ByteWriter.fixed`: four bytes in a word, the last one filled up with zeros that the next text overwrites. */
+export interface Fixed {
+  readonly words: Int32Array
+  readonly length: number
+}
+
+/** Prepares text that is written again and again. */
+export function fixedText(text: string): Fixed {
+  const { length } = encodeUtf8(text)
+  const bytes = new Uint8Array((length + 3) & ~3)
+  bytes.set(encodeUtf8(text))
+  const view = new DataView(bytes.buffer)
+  return { words: Int32Array.from({ length: bytes.length / 4 }, (_, i) => view.getInt32(4 * i, true)), length }
+}
+
 /** Writes text into bytes that grow; kept and reused from batch to batch. */
 export class ByteWriter {
   bytes = new Uint8Array(4096)
   at = 0
+  #view = new DataView(this.bytes.buffer)
   #day = Number.NaN
   readonly #dayText = new Uint8Array(16)
   #dayLength = 0
@@ -27,6 +40,20 @@ export class ByteWriter {
     const bytes = new Uint8Array(Math.max(2 * this.bytes.length, this.at + count))
     bytes.set(this.bytes.subarray(0, this.at))
     this.bytes = bytes
+    this.#view = new DataView(bytes.buffer)
+  }
+
+  /** Text that is written again and again: see `Fixed`. */
+  fixed(text: Fixed): void {
+    const { words, length } = text
+    this.reserve(length + 3)
+    const view = this.#view
+    let { at } = this
+    for (let i = 0; i < words.length; i++) {
+      view.setInt32(at, words[i], true)
+      at += 4
+    }
+    this.at += length
   }
 
   byte(byte: number): void {
@@ -124,28 +151,33 @@ export class ByteWriter {
     this.string(String(value))
   }
 
-  /** r / 10^k is one correctly rounded operation, so the fewest decimals k with r / 10^k = value are the shortest text. */
+  /**
+   * scaled / 10^6 is one correctly rounded operation, so if it gives the value back its digits, without the zeros at the end, are a
+   * text that reads back the same; with at most 15 of them it is the shortest.
+   */
   #shortDecimal(value: number): boolean {
     const magnitude = Math.abs(value)
     if (magnitude < 1e-5 || magnitude >= 1e9) return false
-    for (let k = 1; k <= SHORT_DECIMALS; k++) {
-      const scaled = Math.round(magnitude * POWERS[k])
-      if (scaled / POWERS[k] !== magnitude) continue
-      this.reserve(32)
-      if (value < 0) this.bytes[this.at++] = 45
-      const whole = Math.floor(magnitude)
-      this.#digits(whole)
-      this.bytes[this.at++] = 46
-      let rest = scaled - whole * POWERS[k]
-      for (let i = this.at + k - 1; i >= this.at; i--) {
-        const next = (rest / 10) | 0
-        this.bytes[i] = 48 + rest - 10 * next
-        rest = next
-      }
-      this.at += k
-      return true
+    const scaled = Math.round(magnitude * 1e6)
+    if (scaled / 1e6 !== magnitude) return false
+    this.reserve(32)
+    const whole = Math.floor(magnitude)
+    let rest = (scaled - whole * 1e6) | 0
+    let decimals = 6
+    while (rest % 10 === 0) {
+      rest = (rest / 10) | 0
+      decimals--
     }
-    return false
+    if (value < 0) this.bytes[this.at++] = 45
+    this.#digits(whole)
+    this.bytes[this.at++] = 46
+    for (let i = this.at + decimals - 1; i >= this.at; i--) {
+      const next = (rest / 10) | 0
+      this.bytes[i] = 48 + rest - 10 * next
+      rest = next
+    }
+    this.at += decimals
+    return true
   }
 
   /** Shortest decimal that reads back as the same 4-byte float. */

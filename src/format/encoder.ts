@@ -2,29 +2,30 @@ import type { Batch } from '../batch/batch.ts'
 import { encodeUtf8, isNull } from '../batch/column.ts'
 import type { Schema } from '../batch/types.ts'
 import type { EncodedRecords, RecordEncoder } from '../connector.ts'
-import { ByteWriter } from './byte-writer.ts'
+import { ByteWriter, type Fixed, fixedText } from './byte-writer.ts'
 import { type ValueWriter, valueWriter } from './value-writer.ts'
+
+const NULL = fixedText('null')
 
 /** Writes the row'th row of a batch. */
 export type RowWriter = (batch: Batch, row: number, out: ByteWriter) => void
 
 /** An object with the fields of the schema, in its order; NULL as null. */
 export function jsonRow(schema: Schema, columns: readonly number[] = schema.fields.map((_, i) => i)): RowWriter {
-  const prefixes: Uint8Array[] = []
+  const prefixes: Fixed[] = []
   const writers: ValueWriter[] = []
   for (const [i, column] of columns.entries()) {
     const { name, type } = schema.fields[column]
-    prefixes.push(encodeUtf8(`${i === 0 ? '{' : ','}${JSON.stringify(name)}:`))
+    prefixes.push(fixedText(`${i === 0 ? '{' : ','}${JSON.stringify(name)}:`))
     writers.push(valueWriter(type, 'json'))
   }
   const empty = columns.length === 0
   return (batch, row, out) => {
     if (empty) out.byte(123)
     for (let i = 0; i < columns.length; i++) {
-      const prefix = prefixes[i]
-      out.raw(prefix, 0, prefix.length)
+      out.fixed(prefixes[i])
       const column = batch.columns[columns[i]]
-      if (isNull(column, row)) out.string('null')
+      if (isNull(column, row)) out.fixed(NULL)
       else writers[i](column, row, out)
     }
     out.byte(125)
@@ -89,10 +90,10 @@ export function writeField(field: ByteWriter, delimiter: number, out: ByteWriter
  */
 export type Envelope = 'append' | 'upsert' | 'debezium'
 
-const TAKEN_BACK = encodeUtf8('{"before":')
-const TAKEN_BACK_END = encodeUtf8(',"after":null,"op":"d"}')
-const ADDED = encodeUtf8('{"before":null,"after":')
-const ADDED_END = encodeUtf8(',"op":"c"}')
+const TAKEN_BACK = fixedText('{"before":')
+const TAKEN_BACK_END = fixedText(',"after":null,"op":"d"}')
+const ADDED = fixedText('{"before":null,"after":')
+const ADDED_END = fixedText(',"op":"c"}')
 
 /** Turns batches into records with a row writer for values and one for keys. Its buffers are reused from batch to batch. */
 export class RowEncoder implements RecordEncoder {
@@ -143,11 +144,11 @@ export class RowEncoder implements RecordEncoder {
   #add(batch: Batch, row: number, takenBack = false): void {
     const out = this.#values
     if (this.#envelope === 'debezium') {
-      if (takenBack) out.raw(TAKEN_BACK, 0, TAKEN_BACK.length)
-      else out.raw(ADDED, 0, ADDED.length)
+      if (takenBack) out.fixed(TAKEN_BACK)
+      else out.fixed(ADDED)
       this.#value(batch, row, out)
-      if (takenBack) out.raw(TAKEN_BACK_END, 0, TAKEN_BACK_END.length)
-      else out.raw(ADDED_END, 0, ADDED_END.length)
+      if (takenBack) out.fixed(TAKEN_BACK_END)
+      else out.fixed(ADDED_END)
     } else this.#value(batch, row, out)
     this.#end(batch, row)
   }

@@ -4,9 +4,11 @@ import { type Column, encodeUtf8, isDecimal } from '../batch/column.ts'
 import { formatInterval } from '../batch/interval.ts'
 import { formatDecimal } from '../batch/numeric.ts'
 import type { DataType, Datum } from '../batch/types.ts'
-import { ByteWriter } from './byte-writer.ts'
+import { ByteWriter, fixedText } from './byte-writer.ts'
 
 const LETTER_Y = 121
+const TRUE = fixedText('true')
+const FALSE = fixedText('false')
 
 /** `json`: a JSON value. `raw`: the text alone, as in CSV fields and record keys. */
 export type Spelling = 'json' | 'raw'
@@ -20,7 +22,7 @@ export function valueWriter(type: DataType, spelling: Spelling): ValueWriter {
   switch (type.kind) {
     case 'boolean':
       return (column, row, out) => {
-        if (column.storage === 'bool') out.string(column.values[row] === 1 ? 'true' : 'false')
+        if (column.storage === 'bool') out.fixed(column.values[row] === 1 ? TRUE : FALSE)
       }
     case 'smallint':
     case 'integer':

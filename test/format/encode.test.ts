@@ -157,7 +157,7 @@ describe('writing JSON', () => {
           expect(result.reasons).toEqual([])
           expect(result.rows).toEqual(rows.map(r => r.map(v => (v instanceof Uint8Array ? new Uint8Array(v) : v))))
         }),
-        { numRuns: 300 },
+        { numRuns: 80 },
       )
     run('json')
     run('csv')

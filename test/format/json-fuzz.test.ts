@@ -125,7 +125,7 @@ describe('JSON, against JSON.parse', () => {
       fc.property(fc.array(fc.tuple(record, spaces, fc.nat(3)), { maxLength: 8 }), parts => {
         check(parts.flatMap(([object, gaps, times]) => new Array(times + 1).fill(spaced(object, gaps))))
       }),
-      { numRuns: 1500 },
+      { numRuns: 500 },
     )
   })
 
@@ -160,7 +160,7 @@ describe('JSON, against JSON.parse', () => {
         if (oddNumber(changed) || !changed.isWellFormed() || doubled(changed)) return
         check([text, text, text, changed, text])
       }),
-      { numRuns: 3000 },
+      { numRuns: 1500 },
     )
   })
 })
