@@ -23,7 +23,7 @@ import {
  * Writes to one topic of Kafka. Exactly once: what is written between two checkpoints is one transaction, visible to
  * read_committed readers when the second is durable. One transactional id suffices: the engine normally writes nothing between
  * `prepare` and `commit`, and what it does write waits in memory. At least once: visible at once, repeated after a crash. Keys choose partitions as Java clients do;
- * without keys one partition after the other is filled.
+ * without keys one partition after the other is filled. The partitions are those there at opening, so a key stays where it is.
  */
 export class KafkaSink implements Sink {
   readonly #options: KafkaSinkOptions

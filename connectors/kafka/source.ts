@@ -72,7 +72,7 @@ export class KafkaSource implements Source {
     for (;;) {
       if (this.#failure) throw this.#failure
       const now = clock.monotonicMs()
-      if (!bounded && now >= this.#refreshAtMs) this.#refresh()
+      if (now >= this.#refreshAtMs) this.#refresh()
       const polled = this.#read(rowsMax)
       if (polled) return polled
       if (bounded && this.#turns.every(state => state.ended)) return { kind: 'end' }
@@ -278,7 +278,8 @@ export class KafkaSource implements Source {
 
   #nextRetryMs(nowMs: number): number {
     let at = this.#refreshing ? Number.POSITIVE_INFINITY : this.#refreshAtMs
-    for (const fetcher of this.#fetchers.values()) at = Math.min(at, fetcher.readyAtMs)
+    // What is ready now and was not asked has nothing to be asked for.
+    for (const { readyAtMs } of this.#fetchers.values()) if (readyAtMs > nowMs) at = Math.min(at, readyAtMs)
     for (const state of this.#turns) if (state.retryAtMs > nowMs) at = Math.min(at, state.retryAtMs)
     return Math.max(at - nowMs, 10)
   }

@@ -181,7 +181,7 @@ export async function requireCommitted(
     `Kafka aborted the output of checkpoint ${prepared.checkpoint} to ${prepared.topic}: ${why}`,
     {
       actor: 'external',
-      hint: 'Make the job anew, or replay it from an earlier checkpoint; a larger transaction_timeout_ms helps against long stops.',
+      hint: 'Make the job anew, or replay it from an earlier checkpoint; a larger transaction_timeout_ms helps against long stops. After a week without a commit Kafka forgets, and a commit may look like this too: see the end of the topic.',
     },
   )
 }
