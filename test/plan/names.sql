@@ -29,3 +29,7 @@ SELECT DISTINCT n, device_id FROM readings ORDER BY device_id DESC;
 SELECT w.n FROM readings w WHERE readings.n = 1;
 SELECT device_id "Dev Id" FROM "readings";
 SELECT n FROM readings FOR UPDATE;
+SELECT note.a.b FROM readings;
+SELECT place.roof FROM readings;
+SELECT readings FROM readings;
+SELECT note['a'] FROM readings;

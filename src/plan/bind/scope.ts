@@ -1,6 +1,6 @@
 import type { Name } from '../../../grammar/ast.ts'
 import { EngineError, nearest } from '../../base/errors.ts'
-import type { DataType } from '../../batch/types.ts'
+import { type DataType, typeName } from '../../batch/types.ts'
 import type { Expr } from '../../expr/expr.ts'
 
 /** A column that can be named at some place in a query. */
@@ -31,6 +31,8 @@ export function resolveColumn(scope: Scope, name: Name, at: number): Expr {
   const qualifier = name.slice(0, -1)
   const ofTable = { columns: scope.columns.filter(c => matches(c.table, qualifier)) }
   if (ofTable.columns.length > 0) throw undefinedColumn(ofTable, name[name.length - 1], position, qualifier)
+  const column = findColumn(scope, [], name[0], at)
+  if (column) throw noSuchField(column, name.slice(1), position)
   const tables = new Set(scope.columns.map(c => c.table.at(-1)).filter(t => t !== undefined))
   throw new EngineError('42P01', `missing FROM-clause entry for table "${qualifier.join('.')}"`, {
     position,
@@ -113,6 +115,16 @@ function wholeRow(scope: Scope, table: string): Expr | undefined {
   if (columns.length === 0) return undefined
   const fields = columns.map(({ name, type }) => ({ name, type }))
   return { kind: 'row', fields: columns.map(columnExpr), type: { kind: 'row', fields } }
+}
+
+/** `payload.a.b` where payload is a column without such fields. */
+function noSuchField({ name, type }: ScopeColumn, path: Name, position: number): EngineError {
+  const steps = path.map((part, i) => ` ${i === path.length - 1 ? '->>' : '->'} '${part}'`).join('')
+  const fields = type.kind === 'row' ? `There is ${type.fields.map(f => f.name).join(', ')}.` : undefined
+  return new EngineError('42703', `column "${name}" of type ${typeName(type)} has no field "${path.join('.')}"`, {
+    position,
+    hint: type.kind === 'jsonb' ? `Write ${name}${steps}.` : fields,
+  })
 }
 
 function undefinedColumn(scope: Scope, name: string, position: number, qualifier: Name = []): EngineError {
