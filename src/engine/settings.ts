@@ -50,7 +50,7 @@ function onOff(text: string): string {
 
 /** Parameters of a session that mean something here, or that drivers set and read. Canonical names as Postgres spells them. */
 const SETTINGS: Readonly<Record<string, Setting>> = {
-  server_version: { initial: '15.0', reported: true, readOnly: true },
+  server_version: { initial: '15.0 (Tidemark)', reported: true, readOnly: true },
   server_version_num: { initial: '150000', readOnly: true },
   server_encoding: { initial: 'UTF8', reported: true, readOnly: true },
   client_encoding: { initial: 'UTF8', reported: true, check: utf8 },

@@ -1,5 +1,3 @@
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import { type Clock, systemClock } from '../../src/base/clock.ts'
 import { silentLogger } from '../../src/base/log.ts'
@@ -7,6 +5,7 @@ import { BIGINT, DOUBLE, TEXT, TIMESTAMPTZ } from '../../src/batch/types.ts'
 import { createPgCatalog } from '../../src/engine/pg-catalog/catalog.ts'
 import type { CatalogObject } from '../../src/engine/pg-catalog/objects.ts'
 import { isCatalogQuery, splitStatements } from '../../src/engine/pg-catalog/question.ts'
+import { catalogCacheDir } from '../pgwire/support.ts'
 
 describe('isCatalogQuery', () => {
   test.each([
@@ -47,8 +46,7 @@ test('splitStatements cuts outside of strings, names and comments', () => {
 })
 
 describe('the catalog', () => {
-  const cacheDir = join(tmpdir(), 'tidemark-pg-catalog-test')
-  const catalog = createPgCatalog({ clock: systemClock, log: silentLogger, cacheDir })
+  const catalog = createPgCatalog({ clock: systemClock, log: silentLogger, cacheDir: catalogCacheDir })
   afterAll(() => catalog.close())
 
   const sensors: CatalogObject = {
@@ -117,7 +115,7 @@ describe('the catalog', () => {
   test('ends when nobody asks for a while', async () => {
     const ends: (() => void)[] = []
     const clock: Clock = { ...systemClock, sleep: () => new Promise(resolve => ends.push(resolve)) }
-    const idle = createPgCatalog({ clock, log: silentLogger, cacheDir })
+    const idle = createPgCatalog({ clock, log: silentLogger, cacheDir: catalogCacheDir })
     expect(idle.running).toBe(false)
     await idle.query('select 1 from pg_class limit 1')
     await idle.query('select 1 from pg_class limit 1')

@@ -15,7 +15,7 @@ public class Check {
   }
 
   static void roundTrip(Connection c, String name) throws SQLException {
-    try (PreparedStatement p = c.prepareStatement("select everything ?, ?, ?, ?, ?, ?, ?, ?, ?, ?")) {
+    try (PreparedStatement p = c.prepareStatement("select ?::boolean, ?::int, ?::bigint, ?::double precision, ?::numeric, ?::text, ?::bytea, ?::date, ?::timestamptz, ?::int[]")) {
       // The sixth run is with a named statement and binary results.
       for (int run = 1; run <= 7; run++) {
         p.setBoolean(1, true);
@@ -55,29 +55,26 @@ public class Check {
       roundTrip(c, "run");
 
       c.setAutoCommit(false);
-      try (PreparedStatement p = c.prepareStatement("select 1000")) {
-        p.setFetchSize(7);
+      try (PreparedStatement p = c.prepareStatement("select value from sensors order by ts")) {
+        p.setFetchSize(2);
         int count = 0;
-        long sum = 0;
+        BigDecimal sum = BigDecimal.ZERO;
         try (ResultSet r = p.executeQuery()) {
-          while (r.next()) {
-            count++;
-            sum += r.getInt(1);
-          }
+          for (; r.next(); count++) if (r.getBigDecimal(1) != null) sum = sum.add(r.getBigDecimal(1));
         }
-        System.out.println("fetched " + count + " " + sum);
+        System.out.println("fetched " + count + " " + sum.toPlainString());
       }
       c.commit();
       c.setAutoCommit(true);
 
       try (Statement s = c.createStatement()) {
         s.setQueryTimeout(1);
-        s.executeQuery("wait");
+        s.executeQuery("subscribe averages");
       } catch (SQLException e) {
         System.out.println("cancelled " + e.getSQLState());
       }
       try (Statement s = c.createStatement()) {
-        s.executeQuery("select 1000; nowhere");
+        s.executeQuery("select 1; select * from nowhere");
       } catch (SQLException e) {
         System.out.println("error " + e.getSQLState());
       }

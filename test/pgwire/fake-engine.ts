@@ -1,8 +1,7 @@
 import { EngineError } from '../../src/base/errors.ts'
 import { type Batch, batchOfRows } from '../../src/batch/batch.ts'
 import type { DataType, Datum, Schema } from '../../src/batch/types.ts'
-import type { PgCatalog } from '../../src/engine/pg-catalog/catalog.ts'
-import { isCatalogQuery, splitStatements } from '../../src/engine/pg-catalog/question.ts'
+import { splitStatements } from '../../src/engine/pg-catalog/question.ts'
 import type { Notice, Prepared, Result, Session, SessionFactory, Statement } from '../../src/engine/session.ts'
 
 /** One statement that the fake knows by its text. */
@@ -36,11 +35,8 @@ export function rowResult(
 export class FakeEngine implements SessionFactory {
   readonly statements: Map<string, FakeStatement>
   readonly sessions = new Set<FakeSession>()
-  /** Answers catalog queries where a test wants them answered. */
-  readonly catalog: PgCatalog | undefined
 
-  constructor(statements: Readonly<Record<string, FakeStatement>>, catalog?: PgCatalog) {
-    this.catalog = catalog
+  constructor(statements: Readonly<Record<string, FakeStatement>>) {
     this.statements = new Map(Object.entries(statements))
   }
 
@@ -50,6 +46,14 @@ export class FakeEngine implements SessionFactory {
     return session
   }
 }
+
+const SETTINGS = [
+  ['server_version', '15.0 (Fake)'],
+  ['client_encoding', 'UTF8'],
+  ['datestyle', 'ISO, MDY'],
+  ['timezone', 'UTC'],
+  ['search_path', 'public'],
+] as const
 
 const COMMANDS = /^(begin|commit|rollback|set)\b/i
 
@@ -63,7 +67,7 @@ export class FakeSession implements Session {
 
   constructor(engine: FakeEngine, settings: ReadonlyMap<string, string>) {
     this.#engine = engine
-    this.settings = new Map([['timezone', 'UTC'], ...settings])
+    this.settings = new Map([...SETTINGS, ...settings])
   }
 
   parse(sql: string): Statement[] {
@@ -72,12 +76,9 @@ export class FakeSession implements Session {
     return splitStatements(sql).map(piece => ({ ...piece, ast: piece.sql }))
   }
 
-  async prepare(statement: Statement, types: readonly (DataType | undefined)[] = []): Promise<Prepared> {
+  async prepare(statement: Statement): Promise<Prepared> {
     const known = this.#engine.statements.get(statement.sql)
     if (!known) {
-      const { catalog } = this.#engine
-      if (catalog && isCatalogQuery(statement.sql))
-        return { statement, ...(await catalog.describe(statement.sql, { declaredTypes: types })) }
       if (COMMANDS.test(statement.sql)) return { statement, parameterTypes: [], schema: undefined }
       throw new EngineError('42P01', `relation "${statement.sql}" does not exist`, {
         position: statement.offset + 1,
@@ -92,12 +93,6 @@ export class FakeSession implements Session {
     const { sql } = prepared.statement
     const known = this.#engine.statements.get(sql)
     if (known) return known.run(parameters, this)
-    const { catalog } = this.#engine
-    if (catalog && isCatalogQuery(sql)) {
-      const { parameterTypes } = prepared
-      const { schema, rows } = await catalog.query(sql, { parameters, parameterTypes })
-      return rowResult(schema, rows)
-    }
     const tag = sql.split(' ')[0].toUpperCase()
     if (tag !== 'SET') this.transaction = tag === 'BEGIN' ? 'T' : 'I'
     return { kind: 'command', tag }

@@ -21,7 +21,12 @@ export async function planCatalogQuery(
   const described = await pgCatalog.describe(statement.sql, { declaredTypes: types, searchPath })
   const { parameterTypes } = described
   const run = async (parameters: readonly Datum[]): Promise<Result> => {
-    const { schema, rows } = await pgCatalog.query(statement.sql, { parameters, parameterTypes, searchPath })
+    const { schema, rows } = await pgCatalog.query(statement.sql, {
+      parameters,
+      parameterTypes,
+      declaredTypes: types,
+      searchPath,
+    })
     return { kind: 'rows', tag: 'SELECT', schema, batches: batchesOf(batchOfRows(schema, rows)) }
   }
   return { parameterTypes, schema: described.schema ?? { fields: [] }, run }
@@ -37,7 +42,9 @@ function mirrored({ engine }: ClientSession): CatalogObject[] {
   for (const object of engine.catalog.objects.values()) {
     if (object.kind === 'connection' || object.kind === 'sink') continue
     const { schemaName, shortName, kind, schema } = object
-    objects.push({ schema: schemaName, name: shortName, kind, columns: schema.fields })
+    const key = object.kind === 'materialized view' ? object.uniqueKey : undefined
+    const primaryKey = key?.map(c => schema.fields[c].name)
+    objects.push({ schema: schemaName, name: shortName, kind, columns: schema.fields, primaryKey })
   }
   return objects
 }

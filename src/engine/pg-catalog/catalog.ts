@@ -188,19 +188,21 @@ class CatalogProcess {
     if (objects === this.#shown) return
     this.#shown = objects
     const wanted = new Map(objects.map(o => [`${quote(o.schema)}.${quote(o.name)}`, ddlOf(o)]))
-    const statements: string[] = []
+    const drops: string[] = []
     for (const [name, ddl] of this.#held) {
       if (wanted.get(name)?.create === ddl.create) continue
-      statements.push(ddl.drop)
+      drops.push(ddl.drop)
       this.#held.delete(name)
     }
-    for (const schema of new Set(objects.map(o => o.schema)))
-      statements.push(`CREATE SCHEMA IF NOT EXISTS ${quote(schema)}`)
+    const creates: string[] = []
     for (const [name, ddl] of wanted) {
       if (this.#held.has(name)) continue
-      statements.push(ddl.create)
+      creates.push(ddl.create)
       this.#held.set(name, ddl)
     }
+    if (drops.length + creates.length === 0) return
+    const schemas = [...new Set(objects.map(o => `CREATE SCHEMA IF NOT EXISTS ${quote(o.schema)}`))]
+    const statements = [...drops, ...schemas, ...creates]
     this.#ready = this.#ready.then(() => this.#apply(statements))
     this.#ready.catch(() => {})
   }

@@ -6,7 +6,7 @@ import { ANY, define, type Overload } from './overload.ts'
 const TEXT_ARRAY: DataType = { kind: 'array', element: TEXT }
 
 export const systemFunctions: readonly Overload[] = [
-  define('version', [], TEXT, () => 'PostgreSQL 17.0 (Tidemark)'),
+  define('version', [], TEXT, () => 'PostgreSQL 15.0 (Tidemark)'),
   define('current_database', [], TEXT, () => 'tidemark'),
   define('current_catalog', [], TEXT, () => 'tidemark'),
   define('current_schema', [], TEXT, () => 'public'),

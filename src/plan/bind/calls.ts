@@ -80,7 +80,7 @@ const SYSTEM: Readonly<Record<string, { readonly setting: string; readonly other
   current_role: { setting: 'user' },
   current_database: { setting: 'database' },
   current_catalog: { setting: 'database' },
-  version: { setting: 'version', otherwise: 'PostgreSQL 17.0 (Tidemark)' },
+  version: { setting: 'version', otherwise: 'PostgreSQL 15.0 (Tidemark)' },
 }
 
 function bindSystem(node: ast.Call, name: string, env: Env): Expr | undefined {

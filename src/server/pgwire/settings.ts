@@ -1,32 +1,32 @@
-/** The settings that clients are told of at the start and whenever they change (GUC_REPORT), with the defaults they get. */
-const REPORTED: readonly (readonly [name: string, value: string])[] = [
-  ['server_version', '15.0 (Tidemark 0.1.0)'],
-  ['server_encoding', 'UTF8'],
-  ['client_encoding', 'UTF8'],
-  ['application_name', ''],
-  ['is_superuser', 'on'],
-  ['session_authorization', 'tidemark'],
-  ['DateStyle', 'ISO, MDY'],
-  ['IntervalStyle', 'postgres'],
-  ['TimeZone', 'UTC'],
-  ['integer_datetimes', 'on'],
-  ['standard_conforming_strings', 'on'],
-  ['default_transaction_read_only', 'off'],
-  ['in_hot_standby', 'off'],
+/** The settings that clients are told of at the start and whenever they change (GUC_REPORT). Drivers rely on every one. */
+const REPORTED = [
+  'server_version',
+  'server_encoding',
+  'client_encoding',
+  'application_name',
+  'is_superuser',
+  'session_authorization',
+  'DateStyle',
+  'IntervalStyle',
+  'TimeZone',
+  'integer_datetimes',
+  'standard_conforming_strings',
+  'default_transaction_read_only',
+  'in_hot_standby',
 ]
 
-const reportedNames = new Map(REPORTED.map(([name]) => [name.toLowerCase(), name]))
+const reportedNames = new Map(REPORTED.map(name => [name.toLowerCase(), name]))
 
 /** The name under which a setting is reported, or undefined when clients do not hear of it. */
 export function reportedName(setting: string): string | undefined {
   return reportedNames.get(setting.toLowerCase())
 }
 
-/** What is reported when a session begins: the session's own values where it has them. */
-export function initialSettings(settings: ReadonlyMap<string, string>, user: string): [name: string, value: string][] {
-  return REPORTED.map(([name, value]) => {
-    const fallback = name === 'session_authorization' ? user : value
-    return [name, settings.get(name.toLowerCase()) ?? fallback]
+/** What is reported when a session begins. */
+export function initialSettings(settings: ReadonlyMap<string, string>): [name: string, value: string][] {
+  return REPORTED.flatMap(name => {
+    const value = settings.get(name.toLowerCase())
+    return value === undefined ? [] : [[name, value]]
   })
 }
 
