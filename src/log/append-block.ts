@@ -6,6 +6,9 @@ import { partitionState, putPartition, type Topic } from './topics.ts'
 /** Newest blocks below this size are rewritten together with what comes next, so that a trickle reads as fast as a flood. */
 const SMALL_BLOCK_BYTES = 4096
 const NO_BYTES = new Uint8Array(0)
+/** Used within one call only; making them anew costs more than the joining. */
+const joinedBlock = new RecordBlock()
+const joinedBuilder = new BlockBuilder()
 
 /** Inside a commit: gives the block its offsets; answers the first. */
 export function appendBlock(env: Environment, topic: Topic, block: PendingBlock): number {
@@ -30,12 +33,12 @@ export function appendBlock(env: Environment, topic: Topic, block: PendingBlock)
 
 /** One stored block out of two that follow one another. */
 function joined(tail: Uint8Array, tailBase: number, stored: Uint8Array, base: number): Buffer {
-  const block = new RecordBlock()
+  const block = joinedBlock
+  block.clear(0)
   block.addStored(tail, tailBase, 0)
   block.addStored(stored, base, 0)
-  const builder = new BlockBuilder()
-  for (let i = 0; i < block.count; i++) copyRecord(block, i, tailBase, builder)
-  return builder.finish()
+  for (let i = 0; i < block.count; i++) copyRecord(block, i, tailBase, joinedBuilder)
+  return joinedBuilder.finish()
 }
 
 /** Appends row i of a block to a builder whose first record has the offset `base`. */

@@ -40,14 +40,14 @@ export class BlockBuilder {
   #count = 0
   #bytes: Buffer
   #byteCount = 0
-  #times = new Float64Array(64)
-  #values = new Int32Array(64)
-  #keys = new Int32Array(64)
-  #headers = new Int32Array(64)
-  #deltas = new Int32Array(64)
+  #times = new Float64Array(8)
+  #values = new Int32Array(8)
+  #keys = new Int32Array(8)
+  #headers = new Int32Array(8)
+  #deltas = new Int32Array(8)
   #flags = 0
 
-  constructor(capacityBytes = 4096) {
+  constructor(capacityBytes = 256) {
     this.#bytes = Buffer.allocUnsafeSlow(capacityBytes)
   }
 
