@@ -32,6 +32,7 @@ interface Draft {
   year?: number
   month?: number
   day?: number
+  dayOfYear?: number
   micros?: number
   zone?: number | TimeZone
   bc: boolean
@@ -65,6 +66,8 @@ function parseSpecial(word: string, settings: TextSettings): DateTimeFields | un
   if (word === '-infinity') return { kind: 'infinity', sign: -1 }
   if (word === 'epoch') return { kind: 'fields', days: 0, ofDay: 0, zone: 0 }
   if (word === 'allballs') return { kind: 'fields', days: 0, ofDay: 0, zone: 0 }
+  const julian = /^j(\d+)$/.exec(word)
+  if (julian) return { kind: 'fields', days: Number(julian[1]) - 2_440_588, ofDay: 0, zone: undefined }
   if (settings.nowMicros === undefined) return undefined
   const zone = timeZone(settings.timeZone)
   const now = splitMicros(utcToLocal(zone, Math.floor(settings.nowMicros)))
@@ -106,6 +109,13 @@ function addToken(draft: Draft, match: RegExpExecArray): boolean {
   if (word !== undefined) return addWord(draft, word)
   if (decimals !== undefined && digits.length === 6) {
     draft.micros = timeOfDay(digits.slice(0, 2), digits.slice(2, 4), digits.slice(4), decimals)
+    return true
+  }
+  if (decimals?.length === 3 && draft.year === undefined) {
+    draft.year = yearOf(digits)
+    draft.month = 1
+    draft.day = 1
+    draft.dayOfYear = Number(decimals)
     return true
   }
   if (decimals !== undefined) return false
@@ -218,5 +228,6 @@ function finish(draft: Draft, kind: Kind, wrong: () => EngineError, range: () =>
   const year = draft.bc ? 1 - draft.year : draft.year
   if (!draft.bc && year === 0) throw range()
   if (month < 1 || month > 12 || day < 1 || day > 31 || day > daysInMonth(year, month)) throw range()
-  return { kind: 'fields', days: daysOfDate(year, month, day), ofDay: micros, zone }
+  const days = daysOfDate(year, month, day) + (draft.dayOfYear ?? 1) - 1
+  return { kind: 'fields', days, ofDay: micros, zone }
 }

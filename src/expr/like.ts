@@ -4,11 +4,11 @@ import { EngineError } from '../base/errors.ts'
 export type Matcher = (text: string) => boolean
 
 /**
- * LIKE: `%` any text, `_` one character, `mark` (one character, '' for none) makes the next one plain. Patterns with % at the
+ * LIKE: `%` any text, `_` one character, a backslash makes the next one plain. Patterns with % at the
  * ends only become a string search; others are matched in O(text · pattern).
  */
-export function likeMatcher(pattern: string, mark: string, ignoreCase: boolean): Matcher {
-  const parts = splitPattern(pattern, mark)
+export function likeMatcher(pattern: string, ignoreCase: boolean): Matcher {
+  const parts = splitPattern(pattern)
   const simple = ignoreCase ? undefined : simpleMatcher(parts)
   if (simple) return simple
   return text => matchParts(parts, ignoreCase ? [...text.toLowerCase()] : [...text], ignoreCase)
@@ -17,11 +17,11 @@ export function likeMatcher(pattern: string, mark: string, ignoreCase: boolean):
 /** `%`, `_`, or `{ plain }` of one character. */
 type Part = '%' | '_' | { readonly plain: string }
 
-function splitPattern(pattern: string, mark: string): Part[] {
+function splitPattern(pattern: string): Part[] {
   const parts: Part[] = []
   const all = [...pattern]
   for (let i = 0; i < all.length; i++) {
-    if (all[i] === mark && mark !== '') {
+    if (all[i] === '\\') {
       i++
       if (i === all.length) throw new EngineError('22025', 'LIKE pattern must not end with escape character')
       parts.push({ plain: all[i] })

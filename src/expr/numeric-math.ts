@@ -216,7 +216,7 @@ function integerPower(base: Decimal, exponent: number, exponentScale: number): D
   const estimate = exponent * weight
   if (estimate > 131_072) throw numericOverflow()
   if (estimate < -RESULT_SCALE_MAX) return { unscaled: 0n, scale: 1000 }
-  const scale = clampScale(MIN_SIGNIFICANT_DIGITS - Math.trunc(estimate), base.scale, exponentScale)
+  const scale = clampScale(MIN_SIGNIFICANT_DIGITS, base.scale, exponentScale)
   const n = Math.abs(exponent)
   const exactDigits = digitCount(base.unscaled) * n
   const power = exactDigits < 20_000 ? base.unscaled ** BigInt(n) : undefined

@@ -135,13 +135,19 @@ function printLiteral(value: Datum, type: DataType): Printed {
   if (value === null) return atom('NULL')
   if (typeof value === 'boolean') return atom(value ? 'true' : 'false')
   const text = formatDatum(value, type, { timeZone: 'UTC' })
-  if (type.kind === 'integer' || type.kind === 'bigint' || type.kind === 'numeric') {
-    if (/^\d/.test(text)) return atom(text)
-    if (/^-\d/.test(text)) return { text, level: UNARY }
-  }
+  if (/^-?\d/.test(text) && type.kind === typeOfDigits(text))
+    return text[0] === '-' ? { text, level: UNARY } : atom(text)
   const quoted = quote(text)
   if (type.kind === 'text' || type.kind === 'unknown') return atom(quoted)
   return { text: `${quoted}::${typeName(type.kind === 'varchar' ? TEXT : type)}`, level: CAST }
+}
+
+/** The type that bare digits are read as. */
+function typeOfDigits(text: string): DataType['kind'] {
+  if (!/^-?\d+$/.test(text)) return 'numeric'
+  const value = BigInt(text)
+  if (value >= -(2n ** 31n) && value < 2n ** 31n) return 'integer'
+  return value >= -(2n ** 63n) && value < 2n ** 63n ? 'bigint' : 'numeric'
 }
 
 function quote(text: string): string {

@@ -8,10 +8,15 @@ import { formatDatum, parseDatum } from './text.ts'
 export function formatArray(values: readonly Datum[], element: DataType, settings: TextSettings): string {
   const items = values.map(value => {
     if (value === null) return 'NULL'
-    const text = formatDatum(value, element, settings)
-    return element.kind === 'array' ? text : quoteElement(text)
+    if (Array.isArray(value) && isDimension(element)) return formatArray(value, element, settings)
+    return quoteElement(formatDatum(value, element, settings))
   })
   return `{${items.join(',')}}`
+}
+
+/** Arrays of several dimensions carry the type of their innermost elements, as in Postgres. */
+function isDimension(element: DataType): boolean {
+  return element.kind !== 'row' && element.kind !== 'map'
 }
 
 function quoteElement(text: string): string {
@@ -40,7 +45,7 @@ export function parseArray(text: string, element: DataType, settings: TextSettin
   }
   const item = (inner: DataType): Datum => {
     skip()
-    if (text[at] === '{') return list(inner.kind === 'array' ? inner.element : inner)
+    if (text[at] === '{') return list(inner)
     let value = ''
     if (text[at] === '"') {
       for (at++; text[at] !== '"'; at++) {

@@ -53,17 +53,24 @@ const bigint = [
   define('/', [BIGINT, BIGINT], BIGINT, divide64),
   define('%', [BIGINT, BIGINT], BIGINT, modulo64),
 ]
-const floats = [REAL, DOUBLE].flatMap(type => {
+const FLOAT_PAIRS: readonly (readonly [DataType, DataType, DataType])[] = [
+  [REAL, REAL, REAL],
+  [REAL, DOUBLE, DOUBLE],
+  [DOUBLE, REAL, DOUBLE],
+  [DOUBLE, DOUBLE, DOUBLE],
+]
+// A real beside anything wider than an integer is computed as double precision: hence the mixed pairs.
+const floats = FLOAT_PAIRS.flatMap(([left, right, type]) => {
   const round = type === REAL ? Math.fround : (value: number): number => value
   return [
-    define('+', [type, type], type, (a: number, b: number) => checkedFloat(round(a + b), a, b)),
-    define('-', [type, type], type, (a: number, b: number) => checkedFloat(round(a - b), a, b)),
-    define('*', [type, type], type, (a: number, b: number) => {
+    define('+', [left, right], type, (a: number, b: number) => checkedFloat(round(a + b), a, b)),
+    define('-', [left, right], type, (a: number, b: number) => checkedFloat(round(a - b), a, b)),
+    define('*', [left, right], type, (a: number, b: number) => {
       const product = checkedFloat(round(a * b), a, b)
       if (product === 0 && a !== 0 && b !== 0) throw new EngineError('22003', 'value out of range: underflow')
       return product
     }),
-    define('/', [type, type], type, (a: number, b: number) => {
+    define('/', [left, right], type, (a: number, b: number) => {
       if (b === 0 && !Number.isNaN(a)) throw divisionByZero()
       const quotient = checkedFloat(round(a / b), a, b)
       if (quotient === 0 && a !== 0 && Number.isFinite(b)) {

@@ -32,7 +32,9 @@ const ORDERED: readonly DataType[] = [BOOLEAN, SMALLINT, INTEGER, BIGINT, DATE, 
 
 export const comparison: readonly Overload[] = OPS.flatMap(op => [
   ...ORDERED.map(type => define(op, [type, type], BOOLEAN, { inline: (a, b) => `(${a} ${JS[op]} ${b})` })),
-  ...[REAL, DOUBLE].map(type => define(op, [type, type], BOOLEAN, { inline: (a, b) => floats(op, a, b) })),
+  ...[REAL, DOUBLE].flatMap(left =>
+    [REAL, DOUBLE].map(right => define(op, [left, right], BOOLEAN, { inline: (a, b) => floats(op, a, b) })),
+  ),
   ...[TEXT, BYTEA, UUID].map(type => define(op, [type, type], BOOLEAN, text(op, type))),
   ...[NUMERIC, INTERVAL, JSONB].map(type => define(op, [type, type], BOOLEAN, { call: compared(op, type) })),
   ...[ANYARRAY, RECORD].map(type => define(op, [type, type], BOOLEAN, { make: args => compared(op, args[0]) })),

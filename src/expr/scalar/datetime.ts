@@ -371,6 +371,21 @@ const makers = [
 const zones = [
   define('timezone', [TEXT, TIMESTAMP], TIMESTAMPTZ, (zone: string, at: Int64) => toInstant(at, timeZone(zone))),
   define('timezone', [TEXT, TIMESTAMPTZ], TIMESTAMP, (zone: string, at: Int64) => toLocal(at, timeZone(zone))),
+  // AT LOCAL.
+  define(
+    'timezone',
+    [TIMESTAMP],
+    TIMESTAMPTZ,
+    (at: Int64, context: EvalContext) => toInstant(at, sessionZone(context)),
+    STABLE,
+  ),
+  define(
+    'timezone',
+    [TIMESTAMPTZ],
+    TIMESTAMP,
+    (at: Int64, context: EvalContext) => toLocal(at, sessionZone(context)),
+    STABLE,
+  ),
   define('timezone', [INTERVAL, TIMESTAMP], TIMESTAMPTZ, (by: Interval, at: Int64) =>
     toInstant(at, zoneOfInterval(by)),
   ),

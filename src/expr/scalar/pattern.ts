@@ -11,48 +11,48 @@ const TEXT_ARRAY: DataType = { kind: 'array', element: TEXT }
 function like(ignoreCase: boolean, negated: boolean): Body {
   return {
     make: () => {
-      let known: { pattern: string; escapee: string; matches: Matcher } | undefined
-      return (text: string, pattern: string, mark: unknown) => {
-        const escapee = typeof mark === 'string' ? mark : '\\'
-        if (known?.pattern !== pattern || known.escapee !== escapee) {
-          if ([...escapee].length > 1) {
-            throw new EngineError('22025', 'invalid escape string', {
-              hint: 'Escape string must be empty or one character.',
-            })
-          }
-          known = { pattern, escapee, matches: likeMatcher(pattern, escapee, ignoreCase) }
-        }
+      let known: { pattern: string; matches: Matcher } | undefined
+      return (text: string, pattern: string) => {
+        if (known?.pattern !== pattern) known = { pattern, matches: likeMatcher(pattern, ignoreCase) }
         return known.matches(text) !== negated
       }
     },
   }
 }
 
-function similar(): Body {
-  return {
-    call: (text: string, pattern: string, mark: unknown) =>
-      compileRegex(similarToRegex(pattern, typeof mark === 'string' ? mark : '\\')).test(text),
-  }
+const likes = [
+  define('~~', [TEXT, TEXT], BOOLEAN, like(false, false)),
+  define('!~~', [TEXT, TEXT], BOOLEAN, like(false, true)),
+  define('~~*', [TEXT, TEXT], BOOLEAN, like(true, false)),
+  define('!~~*', [TEXT, TEXT], BOOLEAN, like(true, true)),
+  // LIKE … ESCAPE and SIMILAR TO: they rewrite the pattern for ~~ and ~.
+  define('like_escape', [TEXT, TEXT], TEXT, escapeLike),
+  define('similar_to_escape', [TEXT], TEXT, (pattern: string) => similarToRegex(pattern, '\\')),
+  define('similar_to_escape', [TEXT, TEXT], TEXT, (pattern: string, mark: string) =>
+    similarToRegex(pattern, oneCharacter(mark)),
+  ),
+]
+
+function oneCharacter(mark: string): string {
+  if ([...mark].length <= 1) return mark
+  throw new EngineError('22019', 'invalid escape string', { hint: 'Escape string must be empty or one character.' })
 }
 
-const likes = (
-  [
-    ['~~', 'like', false, false],
-    ['!~~', 'notlike', false, true],
-    ['~~*', 'ilike', true, false],
-    ['!~~*', 'notilike', true, true],
-  ] as const
-).flatMap(([op, name, ignoreCase, negated]) => [
-  define(op, [TEXT, TEXT], BOOLEAN, like(ignoreCase, negated)),
-  define(name, [TEXT, TEXT], BOOLEAN, like(ignoreCase, negated)),
-  // With ESCAPE.
-  define(name, [TEXT, TEXT, TEXT], BOOLEAN, like(ignoreCase, negated)),
-])
-
-const similars = [
-  define('similar_to', [TEXT, TEXT], BOOLEAN, similar()),
-  define('similar_to', [TEXT, TEXT, TEXT], BOOLEAN, similar()),
-]
+/** The pattern with backslash as the escape character. */
+function escapeLike(pattern: string, mark: string): string {
+  const own = oneCharacter(mark)
+  if (own === '\\') return pattern
+  let out = ''
+  const all = [...pattern]
+  for (let i = 0; i < all.length; i++) {
+    if (all[i] === own) {
+      i++
+      if (i === all.length) throw new EngineError('22025', 'LIKE pattern must not end with escape character')
+      out += `\\${all[i]}`
+    } else out += all[i] === '\\' ? '\\\\' : all[i]
+  }
+  return out
+}
 
 const operators = [
   define('~', [TEXT, TEXT], BOOLEAN, (text: string, pattern: string) => compileRegex(pattern).test(text)),
@@ -160,4 +160,4 @@ const functions = [
   ),
 ]
 
-export const patternFunctions: readonly Overload[] = [...likes, ...similars, ...operators, ...functions]
+export const patternFunctions: readonly Overload[] = [...likes, ...operators, ...functions]

@@ -3,6 +3,7 @@ import { arithmetic } from './arithmetic.ts'
 import { arrayFunctions } from './array.ts'
 import { comparison } from './comparison.ts'
 import { datetimeFunctions } from './datetime.ts'
+import { formatFunctions } from './format.ts'
 import { jsonFunctions } from './json.ts'
 import { mathFunctions } from './math.ts'
 import type { Overload } from './overload.ts'
@@ -18,6 +19,7 @@ const FAMILIES: readonly (readonly Overload[])[] = [
   textFunctions,
   patternFunctions,
   datetimeFunctions,
+  formatFunctions,
   jsonFunctions,
   arrayFunctions,
   systemFunctions,

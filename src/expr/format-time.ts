@@ -1,0 +1,440 @@
+import { EngineError } from '../base/errors.ts'
+import type { Int64, Interval } from '../batch/types.ts'
+import {
+  dateOfDays,
+  daysInMonth,
+  daysOfDate,
+  isoWeek,
+  isoWeekStart,
+  joinMicros,
+  MICROS_PER_DAY,
+  splitMicros,
+  weekday,
+} from './civil.ts'
+import { ordinal, romanDigits } from './format-number.ts'
+
+/** to_char and its inverses for times: Postgres' templates. */
+
+const MONTHS = [
+  'January',
+  'February',
+  'March',
+  'April',
+  'May',
+  'June',
+  'July',
+  'August',
+  'September',
+  'October',
+  'November',
+  'December',
+]
+const DAYS = ['Sunday', 'Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday']
+
+/** Longest first, so that YYYY is not four Ys. */
+const KEYWORDS =
+  'SSSSS SSSS Y,YYY YYYY IYYY IDDD MONTH A\\.D\\. B\\.C\\. A\\.M\\. P\\.M\\. HH24 HH12 YYY IYY DDD DAY MON TZH TZM YY IY HH MI SS MS US FF[1-6] MM DD DY ID IW WW CC RM TZ OF AM PM AD BC Y I D W Q J'
+const TOKEN = new RegExp(`"((?:[^"\\\\]|\\\\.)*)"|(FM|TM)?(${KEYWORDS.split(' ').join('|')})(TH)?|([^])`, 'gi')
+
+interface Node {
+  /** Undefined: stands as it is. */
+  readonly keyword: string | undefined
+  readonly written: string
+  readonly fill: boolean
+  /** TH or th behind it. */
+  readonly ordinal: string | undefined
+  readonly quoted: boolean
+}
+
+const patterns = new Map<string, Node[]>()
+
+function parsePattern(pattern: string): Node[] {
+  const known = patterns.get(pattern)
+  if (known) return known
+  const nodes = [...pattern.matchAll(TOKEN)].map(([, quoted, modifier, keyword, th, other]): Node => {
+    const text = quoted?.replace(/\\(.)/g, '$1') ?? other
+    return {
+      keyword: keyword?.toUpperCase(),
+      written: keyword ?? text ?? '',
+      fill: modifier?.toUpperCase() !== 'FM',
+      ordinal: th,
+      quoted: quoted !== undefined,
+    }
+  })
+  if (patterns.size > 200) patterns.clear()
+  patterns.set(pattern, nodes)
+  return nodes
+}
+
+/** What the fields of a template are filled from. */
+export interface TimeParts {
+  readonly year: number
+  readonly month: number
+  readonly day: number
+  readonly hour: number
+  readonly minute: number
+  readonly second: number
+  readonly micros: number
+  /** Undefined for an interval, which has no calendar day. */
+  readonly days: number | undefined
+  /** Seconds east of UTC and the zone's short name, for a timestamptz. */
+  readonly offset: number
+  readonly zoneName: string
+}
+
+/** The fields of a wall time. */
+export function partsOfTimestamp(local: Int64, offset = 0, zoneName = ''): TimeParts {
+  const { days, ofDay } = splitMicros(local)
+  return { ...dateOfDays(days), ...clockOf(ofDay), days, offset, zoneName }
+}
+
+export function partsOfInterval({ months, days, micros }: Interval): TimeParts {
+  return {
+    year: Math.trunc(months / 12),
+    month: months % 12,
+    day: days,
+    ...clockOf(micros),
+    days: undefined,
+    offset: 0,
+    zoneName: '',
+  }
+}
+
+function clockOf(micros: number): { hour: number; minute: number; second: number; micros: number } {
+  return {
+    hour: Math.trunc(micros / 3_600_000_000),
+    minute: Math.trunc(micros / 60_000_000) % 60,
+    second: Math.trunc(micros / 1_000_000) % 60,
+    micros: micros % 1_000_000,
+  }
+}
+
+export function formatTimeParts(parts: TimeParts, pattern: string): string {
+  return parsePattern(pattern)
+    .map(node => {
+      if (node.keyword === undefined) return node.written
+      const text = fieldText(node, parts)
+      return node.ordinal ? text + ordinal(Number(text.slice(-2)), node.ordinal === 'TH') : text
+    })
+    .join('')
+}
+
+function fieldText({ keyword = '', written, fill }: Node, parts: TimeParts): string {
+  const { days } = parts
+  const pad = (n: number, width: number): string => {
+    const digits = fill ? String(Math.abs(n)).padStart(width, '0') : String(Math.abs(n))
+    return n < 0 ? `-${digits}` : digits
+  }
+  const year = parts.year > 0 || days === undefined ? parts.year : 1 - parts.year
+  switch (keyword) {
+    case 'HH':
+    case 'HH12':
+      return pad(((parts.hour + 11) % 12) + 1, 2)
+    case 'HH24':
+      return pad(parts.hour, 2)
+    case 'MI':
+      return pad(parts.minute, 2)
+    case 'SS':
+      return pad(parts.second, 2)
+    case 'MS':
+      return pad(Math.floor(parts.micros / 1000), 3)
+    case 'US':
+      return pad(parts.micros, 6)
+    case 'SSSS':
+    case 'SSSSS':
+      return String(parts.hour * 3600 + parts.minute * 60 + parts.second)
+    case 'AM':
+    case 'PM':
+    case 'A.M.':
+    case 'P.M.': {
+      const half = parts.hour % 24 < 12 ? 'AM' : 'PM'
+      return cased(keyword.includes('.') ? `${half[0]}.M.` : half, written)
+    }
+    case 'AD':
+    case 'BC':
+    case 'A.D.':
+    case 'B.C.': {
+      const era = parts.year > 0 ? 'AD' : 'BC'
+      return cased(keyword.includes('.') ? `${era[0]}.${era[1]}.` : era, written)
+    }
+    case 'Y,YYY':
+      return `${Math.floor(year / 1000)},${String(year % 1000).padStart(3, '0')}`
+    case 'YYYY':
+    case 'YYY':
+    case 'YY':
+    case 'Y':
+      return pad(keyword.length === 4 ? year : year % 10 ** keyword.length, keyword.length)
+    case 'MM':
+      return pad(parts.month, 2)
+    case 'DD':
+      return pad(parts.day, 2)
+    case 'MONTH':
+      return name(MONTHS[parts.month - 1] ?? '', written, fill ? 9 : 0)
+    case 'MON':
+      return name((MONTHS[parts.month - 1] ?? '').slice(0, 3), written, 0)
+    case 'RM': {
+      const digits = parts.month > 0 ? romanDigits(parts.month) : ''
+      return cased(fill ? digits.padEnd(4) : digits, written)
+    }
+    case 'Q':
+      return String(Math.ceil(parts.month / 3))
+    case 'CC':
+      return pad(Math.ceil(year / 100), 2)
+    case 'TZ':
+      return written === 'tz' ? parts.zoneName.toLowerCase() : parts.zoneName
+    case 'TZH':
+      return `${parts.offset < 0 ? '-' : '+'}${pad2(Math.floor(Math.abs(parts.offset) / 3600))}`
+    case 'TZM':
+      return pad2(Math.floor(Math.abs(parts.offset) / 60) % 60)
+    case 'OF': {
+      const minutes = Math.floor(Math.abs(parts.offset) / 60)
+      const tail = minutes % 60 === 0 ? '' : `:${pad2(minutes % 60)}`
+      return `${parts.offset < 0 ? '-' : '+'}${pad2(Math.floor(minutes / 60))}${tail}`
+    }
+    default:
+      if (keyword.startsWith('FF')) return pad2(parts.micros, 6).slice(0, Number(keyword[2]))
+      return dayField(keyword, written, fill, days ?? 0, pad)
+  }
+}
+
+function pad2(n: number, width = 2): string {
+  return String(n).padStart(width, '0')
+}
+
+function dayField(
+  keyword: string,
+  written: string,
+  fill: boolean,
+  days: number,
+  pad: (n: number, width: number) => string,
+): string {
+  const { year, day } = dateOfDays(days)
+  const ofYear = days - daysOfDate(year, 1, 1) + 1
+  const iso = isoWeek(days)
+  switch (keyword) {
+    case 'DAY':
+      return name(DAYS[weekday(days)], written, fill ? 9 : 0)
+    case 'DY':
+      return name(DAYS[weekday(days)].slice(0, 3), written, 0)
+    case 'DDD':
+      return pad(ofYear, 3)
+    case 'IDDD':
+      return pad((iso.week - 1) * 7 + (days - isoWeekStart(days)) + 1, 3)
+    case 'D':
+      return String(weekday(days) + 1)
+    case 'ID':
+      return String(days - isoWeekStart(days) + 1)
+    case 'W':
+      return String(Math.floor((day - 1) / 7) + 1)
+    case 'WW':
+      return pad(Math.floor((ofYear - 1) / 7) + 1, 2)
+    case 'IW':
+      return pad(iso.week, 2)
+    case 'J':
+      return String(days + 2_440_588)
+    default:
+      // IYYY, IYY, IY, I.
+      return pad(keyword.length === 4 ? iso.year : iso.year % 10 ** keyword.length, keyword.length)
+  }
+}
+
+function cased(text: string, written: string): string {
+  return written === written.toLowerCase() ? text.toLowerCase() : text
+}
+
+/** MONTH, Month or month: the case of the first two letters counts. */
+function name(text: string, written: string, width: number): string {
+  const upper = written[1] === written[1].toUpperCase()
+  const shown = upper ? text.toUpperCase() : written[0] === written[0].toLowerCase() ? text.toLowerCase() : text
+  return shown.padEnd(width)
+}
+
+interface Read {
+  year?: number
+  month?: number
+  day?: number
+  dayOfYear?: number
+  hour?: number
+  minute?: number
+  second?: number
+  micros?: number
+  ofDay?: number
+  julian?: number
+  half?: 'am' | 'pm'
+  bc?: boolean
+  offset?: number
+  isoYear?: number
+  isoWeek?: number
+  isoDay?: number
+}
+
+/** Reads a time by a template. `offset`: seconds east of UTC, when the text said. Throws 22007 or 22008. */
+export function parseTime(text: string, pattern: string): { local: Int64; offset: number | undefined } {
+  const read: Read = {}
+  const nodes = parsePattern(pattern)
+  let at = 0
+  for (const [i, node] of nodes.entries()) {
+    if (node.keyword === undefined) {
+      if (node.quoted) at += node.written.length
+      else if (/[^a-z0-9]/i.test(node.written)) {
+        while (at < text.length && /[^a-z0-9+-]/i.test(text[at])) at++
+        if (/[-+]/.test(text.charAt(at)) && !nodes[i + 1]?.keyword?.startsWith('TZ')) at++
+        while (at < text.length && /\s/.test(text[at])) at++
+      } else at++
+      continue
+    }
+    while (at < text.length && /\s/.test(text[at])) at++
+    at += readField(node, text, at, read, isFixed(nodes, i))
+    if (node.ordinal) at += 2
+  }
+  return { local: assemble(read, text), offset: read.offset }
+}
+
+/** Digits are counted where another number follows at once. */
+function isFixed(nodes: readonly Node[], i: number): boolean {
+  const next = nodes[i + 1]
+  return (
+    nodes[i].fill && next?.keyword !== undefined && !/^(MON|DAY|DY|AM|PM|A\.|P\.|TZ|RM|BC|AD|B\.)/.test(next.keyword)
+  )
+}
+
+const WIDTHS: Readonly<Record<string, number>> = {
+  YYYY: 4,
+  IYYY: 4,
+  YYY: 3,
+  YY: 2,
+  Y: 1,
+  DDD: 3,
+  IDDD: 3,
+  MS: 3,
+  US: 6,
+  J: 7,
+  SSSS: 5,
+  SSSSS: 5,
+  Q: 1,
+  D: 1,
+  ID: 1,
+  W: 1,
+}
+
+function readField({ keyword = '' }: Node, text: string, at: number, read: Read, fixed: boolean): number {
+  const rest = text.slice(at)
+  const wrong = (): EngineError =>
+    new EngineError('22007', `invalid value "${rest.slice(0, WIDTHS[keyword] ?? 2)}" for "${keyword}"`)
+  if (keyword === 'MONTH' || keyword === 'MON') {
+    const found = MONTHS.findIndex(m =>
+      rest.toLowerCase().startsWith((keyword === 'MON' ? m.slice(0, 3) : m).toLowerCase()),
+    )
+    if (found < 0) throw wrong()
+    read.month = found + 1
+    return keyword === 'MON' ? 3 : MONTHS[found].length
+  }
+  if (keyword === 'DAY' || keyword === 'DY') return /^[a-z]*/i.exec(rest)?.[0].length ?? 0
+  if (/^(AM|PM|A\.M\.|P\.M\.)$/.test(keyword)) {
+    const match = /^([ap])\.?m\.?/i.exec(rest)
+    if (!match) throw wrong()
+    read.half = match[1].toLowerCase() === 'a' ? 'am' : 'pm'
+    return match[0].length
+  }
+  if (/^(AD|BC|A\.D\.|B\.C\.)$/.test(keyword)) {
+    read.bc = /^b/i.test(rest)
+    return keyword.length
+  }
+  if (keyword === 'TZH' || keyword === 'TZM' || keyword === 'OF' || keyword === 'TZ')
+    return readZone(keyword, rest, read)
+  const width = WIDTHS[keyword] ?? (keyword.startsWith('FF') ? Number(keyword[2]) : 2)
+  const limit = fixed || keyword === 'MS' || keyword === 'US' || keyword.startsWith('FF') ? width : 18
+  const digits = new RegExp(`^[+-]?\\d{1,${limit}}`).exec(rest)?.[0]
+  if (digits === undefined) throw wrong()
+  store(keyword, digits, read)
+  return digits.length
+}
+
+function readZone(keyword: string, rest: string, read: Read): number {
+  const match = keyword === 'TZM' ? /^(\d\d)()/.exec(rest) : /^([+-]?\d\d?)(?::?(\d\d))?/.exec(rest)
+  if (!match) return 0
+  if (keyword === 'TZM') read.offset = (read.offset ?? 0) + Math.sign(read.offset ?? 1) * Number(match[1]) * 60
+  else read.offset = Number(match[1]) * 3600
+  return keyword === 'TZH' ? match[1].length : match[0].length
+}
+
+function store(keyword: string, digits: string, read: Read): void {
+  const value = Number(digits)
+  switch (keyword) {
+    case 'YYYY':
+    case 'YYY':
+    case 'YY':
+    case 'Y':
+      read.year = digits.length <= 2 && keyword !== 'YYYY' ? value + (value < 70 ? 2000 : 1900) : value
+      break
+    case 'IYYY':
+      read.isoYear = value
+      break
+    case 'IW':
+      read.isoWeek = value
+      break
+    case 'ID':
+      read.isoDay = value
+      break
+    case 'MM':
+      read.month = value
+      break
+    case 'DD':
+      read.day = value
+      break
+    case 'DDD':
+      read.dayOfYear = value
+      break
+    case 'J':
+      read.julian = value
+      break
+    case 'HH':
+    case 'HH12':
+    case 'HH24':
+      read.hour = value
+      break
+    case 'MI':
+      read.minute = value
+      break
+    case 'SS':
+      read.second = value
+      break
+    case 'SSSS':
+    case 'SSSSS':
+      read.ofDay = value
+      break
+    default:
+      if (keyword === 'MS' || keyword === 'US' || keyword.startsWith('FF')) read.micros = Number(digits.padEnd(6, '0'))
+  }
+}
+
+function assemble(read: Read, text: string): Int64 {
+  const range = (): EngineError => new EngineError('22008', `date/time field value out of range: "${text}"`)
+  const { minute = 0, second = 0, micros = 0, half } = read
+  let { hour = 0 } = read
+  if (half) {
+    if (hour < 1 || hour > 12) {
+      throw new EngineError('22007', `hour "${hour}" is invalid for the 12-hour clock`)
+    }
+    hour = (hour % 12) + (half === 'pm' ? 12 : 0)
+  }
+  if (hour > 24 || minute > 59 || second > 60) throw range()
+  const ofDay =
+    read.ofDay === undefined ? (hour * 3600 + minute * 60 + second) * 1_000_000 + micros : read.ofDay * 1_000_000
+  if (ofDay > MICROS_PER_DAY) throw range()
+  return joinMicros(dayOf(read, range), ofDay)
+}
+
+function dayOf(read: Read, range: () => EngineError): number {
+  if (read.julian !== undefined) return read.julian - 2_440_588
+  if (read.isoYear !== undefined && read.isoWeek !== undefined) {
+    return isoWeekStart(daysOfDate(read.isoYear, 1, 4)) + (read.isoWeek - 1) * 7 + (read.isoDay ?? 1) - 1
+  }
+  const given = read.year ?? read.isoYear ?? 0
+  // Year 0, also when none is given, is 1 BC.
+  const year = read.bc ? 1 - given : given
+  if (read.dayOfYear !== undefined) return daysOfDate(year, 1, 1) + read.dayOfYear - 1
+  const { month = 1, day = 1 } = read
+  if (month < 1 || month > 12 || day < 1 || day > daysInMonth(year, month)) throw range()
+  return daysOfDate(year, month, day)
+}
