@@ -1,6 +1,6 @@
 import { EngineError } from '../base/errors.ts'
+import { absDecimal, formatDecimal, parseDecimal, pow10, roundDecimal, signOf } from '../batch/numeric.ts'
 import type { Decimal } from '../batch/types.ts'
-import { absDecimal, formatDecimal, parseDecimal, pow10, roundDecimal, signOf } from './numeric.ts'
 
 /** to_char and to_number for numbers: Postgres' templates of 9, 0, D, G, S, MI, PL, SG, PR, V, TH, RN, FM, EEEE. */
 
@@ -10,7 +10,7 @@ interface Node {
   readonly text: string
 }
 
-const TOKEN = /"((?:[^"\\]|\\.)*)"|(EEEE|FM|MI|PL|PR|RN|SG|TH|[90.,DGLSVB])|([^])/gi
+const TOKEN = /"((?:[^"\\]|\\.)*)"|(EEEE|FM|MI|PL|PR|RN|SG|TH|[90.,DGLSVB])|(.)/gis
 
 function parsePattern(pattern: string): Node[] {
   return [...pattern.matchAll(TOKEN)].map(([whole, quoted, word]) => {

@@ -1,5 +1,4 @@
 import { EngineError } from '../base/errors.ts'
-import type { Int64, Interval } from '../batch/types.ts'
 import {
   dateOfDays,
   daysInMonth,
@@ -10,7 +9,8 @@ import {
   MICROS_PER_DAY,
   splitMicros,
   weekday,
-} from './civil.ts'
+} from '../batch/civil.ts'
+import type { Int64, Interval } from '../batch/types.ts'
 import { ordinal, romanDigits } from './format-number.ts'
 
 /** to_char and its inverses for times: Postgres' templates. */
@@ -34,7 +34,7 @@ const DAYS = ['Sunday', 'Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 
 /** Longest first, so that YYYY is not four Ys. */
 const KEYWORDS =
   'SSSSS SSSS Y,YYY YYYY IYYY IDDD MONTH A\\.D\\. B\\.C\\. A\\.M\\. P\\.M\\. HH24 HH12 YYY IYY DDD DAY MON TZH TZM YY IY HH MI SS MS US FF[1-6] MM DD DY ID IW WW CC RM TZ OF AM PM AD BC Y I D W Q J'
-const TOKEN = new RegExp(`"((?:[^"\\\\]|\\\\.)*)"|(FM|TM)?(${KEYWORDS.split(' ').join('|')})(TH)?|([^])`, 'gi')
+const TOKEN = new RegExp(`"((?:[^"\\\\]|\\\\.)*)"|(FM|TM)?(${KEYWORDS.split(' ').join('|')})(TH)?|(.)`, 'gis')
 
 interface Node {
   /** Undefined: stands as it is. */

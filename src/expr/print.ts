@@ -1,5 +1,5 @@
 import { unreachable } from '../base/assert.ts'
-import { type DataType, type Datum, TEXT, typeName } from '../batch/types.ts'
+import { type DataType, type Datum, typeName } from '../batch/types.ts'
 import type { Expr } from './expr.ts'
 import { formatDatum } from './text.ts'
 
@@ -39,6 +39,9 @@ const WORDS: Readonly<Record<string, string>> = {
   '~~*': 'ILIKE',
   '!~~*': 'NOT ILIKE',
 }
+
+/** Functions that SQL writes between their arguments. */
+const PATTERNS: Readonly<Record<string, string>> = { like: 'LIKE', ilike: 'ILIKE', similar_to: 'SIMILAR TO' }
 
 /** The expression as SQL that Postgres would read the same way, with no more parentheses than that takes. */
 export function printExpr(expr: Expr): string {
@@ -118,6 +121,16 @@ function printCall(name: string, args: readonly Expr[]): Printed {
   if (name === 'timezone' && args.length === 2) {
     return { text: `${within(args[1], AT)} AT TIME ZONE ${within(args[0], AT + 1)}`, level: AT }
   }
+  if (name === 'extract' && args[0].kind === 'literal')
+    return atom(`extract(${args[0].value} FROM ${printExpr(args[1])})`)
+  if (name === 'position') return atom(`position(${within(args[1], OTHER)} IN ${within(args[0], OTHER)})`)
+  if (Object.hasOwn(PATTERNS, name)) {
+    const mark = args.length === 3 ? ` ESCAPE ${within(args[2], OTHER + 1)}` : ''
+    return {
+      text: `${within(args[0], OTHER)} ${PATTERNS[name]} ${within(args[1], OTHER + 1)}${mark}`,
+      level: OTHER - 1,
+    }
+  }
   if (/^[\w"]/.test(name)) return atom(`${printName(name)}(${list(args)})`)
   const word = Object.hasOwn(WORDS, name) ? WORDS[name] : name
   if (args.length === 1) {
@@ -139,7 +152,7 @@ function printLiteral(value: Datum, type: DataType): Printed {
     return text[0] === '-' ? { text, level: UNARY } : atom(text)
   const quoted = quote(text)
   if (type.kind === 'text' || type.kind === 'unknown') return atom(quoted)
-  return { text: `${quoted}::${typeName(type.kind === 'varchar' ? TEXT : type)}`, level: CAST }
+  return { text: `${quoted}::${typeName(type)}`, level: CAST }
 }
 
 /** The type that bare digits are read as. */

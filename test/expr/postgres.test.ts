@@ -59,11 +59,14 @@ test.each(tableRows().filter(row => !DIFFERENT.has(row.sql)))('$sql', ({ sql, ty
 })
 
 test('what EXPLAIN prints is read back with the same result', () => {
+  const wrong: unknown[] = []
   for (const { sql, type, result } of tableRows()) {
     if (DIFFERENT.has(sql) || type === 'ERROR' || type === 'record' || type === 'unknown') continue
     const printed = printExpr(bind(sql))
-    expect([printed, ...outcome(() => run(bind(printed)))]).toEqual([printed, type, result])
+    const got = outcome(() => run(bind(printed)))
+    if (got[0] !== type || got[1] !== result) wrong.push([sql, printed, ...got])
   }
+  expect(wrong).toEqual([])
 })
 
 test('an empty batch has empty columns', () => {

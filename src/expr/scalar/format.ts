@@ -1,3 +1,4 @@
+import { decimalOfInt, decimalOfNumber } from '../../batch/numeric.ts'
 import {
   BIGINT,
   DATE,
@@ -19,7 +20,6 @@ import type { EvalContext } from '../expr.ts'
 import { formatNumber, parseNumber } from '../format-number.ts'
 import { formatTimeParts, parseTime, partsOfInterval, partsOfTimestamp } from '../format-time.ts'
 import { addMicros } from '../int64.ts'
-import { decimalOfInt, decimalOfNumber } from '../numeric.ts'
 import { timeZone } from '../time-zone.ts'
 import { define, type Overload } from './overload.ts'
 

@@ -25,13 +25,20 @@ const likes = [
   define('!~~', [TEXT, TEXT], BOOLEAN, like(false, true)),
   define('~~*', [TEXT, TEXT], BOOLEAN, like(true, false)),
   define('!~~*', [TEXT, TEXT], BOOLEAN, like(true, true)),
-  // LIKE … ESCAPE and SIMILAR TO: they rewrite the pattern for ~~ and ~.
-  define('like_escape', [TEXT, TEXT], TEXT, escapeLike),
-  define('similar_to_escape', [TEXT], TEXT, (pattern: string) => similarToRegex(pattern, '\\')),
-  define('similar_to_escape', [TEXT, TEXT], TEXT, (pattern: string, mark: string) =>
-    similarToRegex(pattern, oneCharacter(mark)),
+  // With ESCAPE.
+  define('like', [TEXT, TEXT, TEXT], BOOLEAN, escapedLike(false)),
+  define('ilike', [TEXT, TEXT, TEXT], BOOLEAN, escapedLike(true)),
+  define('similar_to', [TEXT, TEXT], BOOLEAN, (text: string, pattern: string) =>
+    compileRegex(similarToRegex(pattern, '\\')).test(text),
+  ),
+  define('similar_to', [TEXT, TEXT, TEXT], BOOLEAN, (text: string, pattern: string, mark: string) =>
+    compileRegex(similarToRegex(pattern, oneCharacter(mark))).test(text),
   ),
 ]
+
+function escapedLike(ignoreCase: boolean): (text: string, pattern: string, mark: string) => boolean {
+  return (text, pattern, mark) => likeMatcher(escapeLike(pattern, mark), ignoreCase)(text)
+}
 
 function oneCharacter(mark: string): string {
   if ([...mark].length <= 1) return mark
