@@ -98,7 +98,11 @@ function print(expr: Expr): Printed {
       return atom(`(${printExpr(expr.arg)}).${printName(name)}`)
     }
     case 'subscript':
-      return atom(`${within(expr.arg, ATOM)}[${printExpr(expr.index)}]`)
+      return atom(
+        expr.arg.kind === 'column'
+          ? `${printExpr(expr.arg)}[${printExpr(expr.index)}]`
+          : `(${printExpr(expr.arg)})[${printExpr(expr.index)}]`,
+      )
     default:
       return unreachable(expr)
   }
