@@ -8,15 +8,17 @@ import { formatDatum, parseDatum } from './text.ts'
 export function formatArray(values: readonly Datum[], element: DataType, settings: TextSettings): string {
   const items = values.map(value => {
     if (value === null) return 'NULL'
-    if (Array.isArray(value) && isDimension(element)) return formatArray(value, element, settings)
+    if (Array.isArray(value) && element.kind !== 'row' && element.kind !== 'map') {
+      return formatArray(value, innerOf(element), settings)
+    }
     return quoteElement(formatDatum(value, element, settings))
   })
   return `{${items.join(',')}}`
 }
 
-/** Arrays of several dimensions carry the type of their innermost elements, as in Postgres. */
-function isDimension(element: DataType): boolean {
-  return element.kind !== 'row' && element.kind !== 'map'
+/** The element type of an array inside an array: those of several dimensions carry the type of their innermost elements, as in Postgres. */
+function innerOf(element: DataType): DataType {
+  return element.kind === 'array' ? element.element : element
 }
 
 function quoteElement(text: string): string {
@@ -45,7 +47,7 @@ export function parseArray(text: string, element: DataType, settings: TextSettin
   }
   const item = (inner: DataType): Datum => {
     skip()
-    if (text[at] === '{') return list(inner)
+    if (text[at] === '{') return list(innerOf(inner))
     let value = ''
     if (text[at] === '"') {
       for (at++; text[at] !== '"'; at++) {
