@@ -22,8 +22,9 @@ const MICROS_PER_MS = 1000
 
 /**
  * The watermark of one source: a partition's is its latest event time less the delay, the source's is the smallest of its partitions'.
- * A partition silent for the idle time-out holds nothing back; when all are, the watermark follows the wall clock less the delay, so
- * that windows close although nothing comes. It never goes back. Time is passed in.
+ * A partition silent for the idle time-out holds nothing back; when all are, the watermark moves on at the wall clock's pace from the
+ * latest time seen, so that windows close although nothing comes. At its pace, not to its reading: whoever plays last year's data and
+ * pauses must not find the rest late. It never goes back. Time is passed in.
  */
 export class SourceWatermarks {
   readonly #options: WatermarkOptions
@@ -117,16 +118,25 @@ export class SourceWatermarks {
     return partition.latest - this.#options.delayMicros
   }
 
+  /** All are idle, or there is none: the latest time seen, moved on by as long as the source has been quiet. */
+  #quiet(nowMs: number): Watermark {
+    let latest = Number.NEGATIVE_INFINITY
+    let activeMs = Number.NEGATIVE_INFINITY
+    for (const partition of this.#partitions.values()) {
+      latest = Math.max(latest, partition.latest)
+      activeMs = Math.max(activeMs, partition.activeMs)
+    }
+    // Before the first row there is no window to close.
+    if (latest === Number.NEGATIVE_INFINITY) return latest
+    return latest + (nowMs - activeMs) * MICROS_PER_MS - this.#options.delayMicros
+  }
+
   #advance(nowMs: number): Watermark {
     let merged = Number.POSITIVE_INFINITY
     for (const partition of this.#partitions.values()) {
       if (!this.#isIdle(partition, nowMs)) merged = Math.min(merged, this.#own(partition))
     }
-    if (merged === Number.POSITIVE_INFINITY) {
-      // All are idle, or there is none. Without partitions nothing is known yet.
-      if (this.#partitions.size === 0) return this.#watermark
-      merged = nowMs * MICROS_PER_MS - this.#options.delayMicros
-    }
+    if (merged === Number.POSITIVE_INFINITY) merged = this.#quiet(nowMs)
     this.#watermark = Math.max(this.#watermark, merged)
     return this.#watermark
   }
