@@ -27,15 +27,19 @@ export class TimeReader {
     this.micros = 0
     this.hasTime = false
     this.offsetSeconds = undefined
-    let at = start
+    // ISO 8601 writes years beyond 0 … 9999 with a sign; there is a year 0 then.
+    const signed = bytes[start] === 43 || bytes[start] === 45
+    const first = signed ? start + 1 : start
+    let at = first
     let year = 0
     while (at < end && isDigit(bytes[at])) year = year * 10 + (bytes[at++] - 48)
-    const yearDigits = at - start
+    const yearDigits = at - first
     if (yearDigits < 4 || yearDigits > 6 || end - at < 6 || bytes[at] !== 45 || bytes[at + 3] !== 45) return false
     const month = twoDigits(bytes, at + 1)
     const day = twoDigits(bytes, at + 4)
     at += 6
-    if (end - at >= 3 && (bytes[end - 1] | 32) === 99 && (bytes[end - 2] | 32) === 98 && bytes[end - 3] === 32) {
+    if (signed) year = bytes[start] === 45 ? 0 - year : year
+    else if (end - at >= 3 && (bytes[end - 1] | 32) === 99 && (bytes[end - 2] | 32) === 98 && bytes[end - 3] === 32) {
       if (year === 0) return false
       year = 1 - year
       end -= 3

@@ -233,8 +233,12 @@ export class ByteWriter {
     this.at += 2
   }
 
-  /** `2026-02-03`; ` BC` is left to the caller, years before 1 are not printed otherwise than with a sign. */
+  /** `2026-02-03`; years beyond 0 … 9999 have a sign and six digits (ISO 8601); or `infinity`. */
   date(days: number): void {
+    if (days === 0x7fffffff || days === -0x80000000) {
+      this.string(days > 0 ? 'infinity' : '-infinity')
+      return
+    }
     if (days !== this.#day) {
       const { year, month, day } = dateOfDays(days)
       const sign = year < 0 ? '-' : year > 9999 ? '+' : ''

@@ -60,6 +60,8 @@ export class RowDecoder implements RecordDecoder {
   /** Rows before this one have their text in the arena; so has any with a start below zero. */
   #settled = 0
   #finished = false
+  /** The row of the record given last; −1 when it made none. */
+  #made = -1
 
   constructor(parts: {
     readonly slots: readonly Slot[]
@@ -84,7 +86,7 @@ export class RowDecoder implements RecordDecoder {
   }
 
   get rowCount(): number {
-    return this.#rows
+    return this.#finished ? 0 : this.#rows
   }
 
   begin(bytes: Uint8Array, topic: string, partition: string): void {
@@ -100,7 +102,9 @@ export class RowDecoder implements RecordDecoder {
   }
 
   record(start: number, end: number, offset: Int64, timestampMs: number, keyStart: number, keyEnd: number): void {
+    if (this.#finished) this.#clear()
     const row = this.#rows
+    this.#made = -1
     if (row === this.#capacity) this.#grow(2 * row)
     if (start < 0) for (const slot of this.#valueSlots) slot.setNull(row)
     else {
@@ -115,11 +119,13 @@ export class RowDecoder implements RecordDecoder {
         return
       }
     }
+    this.#made = row
     this.#rows = row + 1
   }
 
   headers(headers: readonly RecordHeader[]): void {
-    const row = this.#rows - 1
+    const row = this.#made
+    if (row < 0) return
     for (const { slot, metadata } of this.#metadata) if (metadata === 'headers') this.#setHeaders(slot, row, headers)
   }
 

@@ -12,6 +12,7 @@ import type { Slot } from './slot.ts'
 import { readInstant } from './time-format.ts'
 import { characterCount } from './utf8.ts'
 
+const LETTER_Y = 121
 const scratch = new Int32Array(2)
 
 /** Turns the text of a value (a CSV field, the content of a JSON string, a JSON number) into a value of a column. */
@@ -148,7 +149,8 @@ export class TextReader {
 
   #setInstant(slot: Slot, row: number, bytes: Uint8Array, start: number, end: number): boolean {
     const instant = readInstant(this.#time, slot.time, bytes, start, end, slot.type.kind === 'timestamptz')
-    if (instant === undefined) return false
+    if (instant === undefined)
+      return (bytes[end - 1] | 32) === LETTER_Y && setInfinity(slot, row, decodeUtf8(bytes, start, end))
     if (slot.type.kind === 'date') slot.setInt32(row, Number(dayOf(instant)))
     else slot.setInt64(row, instant)
     return true
@@ -240,6 +242,15 @@ function specialDouble(text: string): number | undefined {
   const match = /^(nan)$|^([+-]?)inf(inity)?$/i.exec(text)
   if (match === null) return undefined
   return match[1] !== undefined ? Number.NaN : match[2] === '-' ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY
+}
+
+/** SQL's infinite dates and timestamps: the ends of their storage. */
+function setInfinity(slot: Slot, row: number, text: string): boolean {
+  const negative = /^-infinity$/i.test(text)
+  if (!negative && !/^\+?infinity$/i.test(text)) return false
+  if (slot.type.kind === 'date') slot.setInt32(row, negative ? -0x80000000 : 0x7fffffff)
+  else slot.setInt64(row, negative ? -(2n ** 63n) : 2n ** 63n - 1n)
+  return true
 }
 
 /** What SQL's own readers make of a text; `refused` where they throw. */

@@ -254,6 +254,28 @@ describe('whole values and record metadata', () => {
     ])
   })
 
+  it('gives headers only to the row of their record', () => {
+    const decoder = createDecoder('json', [column('v', 'integer'), column('h', 'jsonb', { metadata: 'headers' })])
+    const bytes = Buffer.from('{"v":7}{"v":x}')
+    decoder.begin(bytes, 't', '0')
+    decoder.record(0, 7, 0, -1, -1, -1)
+    decoder.record(7, 14, 1, -1, -1, -1)
+    decoder.headers([{ key: 'of', value: Buffer.from('the bad one') }])
+    expect(finish(decoder)).toEqual({ rows: [[7, null]], reasons: ['invalid JSON at byte 5: value expected'] })
+    expect(decoder.rowCount).toBe(0)
+  })
+
+  it('reads the infinities that it writes', () => {
+    const schema: Schema = { fields: [column('d', 'date'), column('t', 'timestamptz')] }
+    const rows: Datum[][] = [
+      [2147483647, 2n ** 63n - 1n],
+      [-2147483648, -(2n ** 63n)],
+    ]
+    const written = texts(createEncoder('json', schema).encode(batchOfRows(schema, rows)))
+    expect(written).toEqual(['{"d":"infinity","t":"infinity"}', '{"d":"-infinity","t":"-infinity"}'])
+    expect(decode('json', schema.fields, [...written].map(String)).rows).toEqual(rows)
+  })
+
   it('reports bad records with partition, offset and bytes', () => {
     const decoder = createDecoder('json', [column('v', 'integer')])
     const bytes = Buffer.from('{"v":"x"}')
