@@ -32,6 +32,13 @@ export function parseSet(cursor: Cursor): SetParameter {
   }
   if (cursor.acceptAll('time', 'zone')) {
     if (cursor.accept('local')) return set('timezone', undefined, scope)
+    // INTERVAL '+02:00' HOUR TO MINUTE: the offset says it all.
+    if (cursor.is('interval') && cursor.peek().kind === 'string') {
+      cursor.next()
+      const offset = cursor.next().text
+      if (cursor.accept('hour') && cursor.accept('to')) cursor.expect('minute')
+      return set('timezone', [offset], scope)
+    }
     return set('timezone', parseValues(cursor), scope)
   }
   if (cursor.acceptAll('session', 'authorization')) return set('session_authorization', parseValues(cursor), scope)

@@ -27,11 +27,12 @@ const typeKeywords: ReadonlySet<string> = new Set(
 
 /** The type's one spelling; `foldable` when unquoted. */
 export function typeNamed(foldable: boolean, name: Name, modifiers: readonly number[], at: number): TypeName {
+  const system = name.length === 2 && name[0] === 'pg_catalog'
   const last = name[name.length - 1]
-  const alias = aliases.get(last)
-  if (foldable && alias !== undefined && (name.length === 1 || (name.length === 2 && name[0] === 'pg_catalog')))
-    return { kind: 'named', name: [alias], modifiers, at }
-  return { kind: 'named', name, modifiers, at }
+  // Postgres' type "char" is not CHAR.
+  if (!foldable || (name.length > 1 && !system) || (system && last === 'char'))
+    return { kind: 'named', name, modifiers, at }
+  return { kind: 'named', name: [aliases.get(last) ?? last], modifiers, at }
 }
 
 /** Whether an unquoted word means another type than its own name says. */
