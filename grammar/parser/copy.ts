@@ -4,16 +4,15 @@ import type { Option } from '../statements.ts'
 import type { Cursor } from './cursor.ts'
 import { parseSubscribe } from './cursors.ts'
 import { parseExpression } from './expression.ts'
-import { parseModify } from './modify.ts'
+import { parseQueryOrModify } from './modify.ts'
 import { parseOptionList } from './options.ts'
-import { parseQuery } from './query.ts'
 
 /** COPY … */
 export function parseCopy(cursor: Cursor): CopyTo | CopyFrom {
   const { at } = cursor.expect('copy')
   const binary = cursor.is('binary') && cursor.isName(cursor.peek()) && cursor.accept('binary')
   if (cursor.acceptOp('(')) {
-    const from = cursor.is('subscribe') ? parseSubscribe(cursor) : (parseModify(cursor) ?? parseQuery(cursor))
+    const from = cursor.is('subscribe') ? parseSubscribe(cursor) : parseQueryOrModify(cursor)
     cursor.expectOp(')')
     cursor.expect('to')
     const file = parseEndpoint(cursor, 'stdout')

@@ -33,8 +33,9 @@ export function parseCreate(cursor: Cursor): Statement {
   if (cursor.accept('connection')) return parseConnection(cursor, start)
   if (cursor.accept('source')) {
     // ksqlDB's CREATE SOURCE STREAM and SOURCE TABLE are streams and tables that are only read.
-    if (cursor.are('stream', 'stream') || cursor.are('table', 'table')) cursor.next()
-    return parseRelation(cursor, start, 'source')
+    const relations = ['stream', 'table'] as const
+    const kind = relations.find(word => cursor.is(word) && cursor.isName(cursor.peek()) && cursor.accept(word))
+    return parseRelation(cursor, start, kind ?? 'source')
   }
   if (cursor.accept('table')) return parseRelation(cursor, start, 'table')
   if (cursor.accept('stream')) return parseRelation(cursor, start, 'stream')
@@ -71,7 +72,7 @@ function parseRelation(cursor: Cursor, start: Start, relation: CreateRelation['r
   const body = parseColumns(cursor)
   const includes: Include[] = []
   const partitionBy: Expr[] = []
-  let options = head.name.length === 0 ? [] : parseWithOptions(cursor)
+  let options = parseWithOptions(cursor)
   while (true) {
     if (cursor.accept('include')) includes.push(parseInclude(cursor))
     else if (cursor.acceptOp(',') && includes.length > 0) {
@@ -132,12 +133,10 @@ function parseView(cursor: Cursor, start: Start, materialized: boolean): CreateV
   const columns = cursor.isOp('(') ? cursor.parenthesized(() => cursor.name('a column')) : []
   let options = parseWithOptions(cursor)
   cursor.expect('as')
-  const query = cursor.isOp('(') ? parseQuery(cursor) : parseQuery(cursor)
-  if (!cursor.acceptAll('with', 'no', 'data') && !cursor.acceptAll('with', 'data')) {
-    if (cursor.acceptAll('with', 'check', 'option') || cursor.acceptAll('with', 'local', 'check', 'option'))
-      options = [...options]
-    else options = [...options, ...parseWithOptions(cursor)]
-  }
+  const query = parseQuery(cursor)
+  const checked = cursor.acceptAll('with', 'check', 'option') || cursor.acceptAll('with', 'local', 'check', 'option')
+  const filled = checked || cursor.acceptAll('with', 'no', 'data') || cursor.acceptAll('with', 'data')
+  if (!filled) options = [...options, ...parseWithOptions(cursor)]
   return { kind: 'create-view', ...head, materialized, temporary: start.temporary, columns, options, query }
 }
 

@@ -6,29 +6,19 @@ import { parseExpression } from './expression.ts'
 import { parseFrom } from './from.ts'
 import { parseQuery, parseSelectItem, parseWith } from './query.ts'
 
-/** INSERT, UPDATE or DELETE, perhaps behind WITH; undefined, and nothing read, when something else comes next. */
-export function parseModify(cursor: Cursor): Insert | Update | Delete | undefined {
-  if (startsModify(cursor)) return parseModification(cursor, undefined)
-  if (!cursor.is('with') || !withModifies(cursor)) return undefined
-  return parseModification(cursor, parseWith(cursor))
+/** A query, or INSERT, UPDATE or DELETE; each perhaps behind WITH. */
+export function parseQueryOrModify(cursor: Cursor): Query | Insert | Update | Delete {
+  cursor.enter()
+  const { at } = cursor.token
+  const tables = parseWith(cursor)
+  const parsed = startsModify(cursor) ? parseModification(cursor, tables) : parseQuery(cursor, tables, at)
+  cursor.leave()
+  return parsed
 }
 
-function startsModify(cursor: Cursor): boolean {
+/** Whether a change to a table comes next, without WITH. */
+export function startsModify(cursor: Cursor): boolean {
   return cursor.is('insert') || cursor.is('update') || cursor.is('delete')
-}
-
-/** What stands behind a WITH list, found by its parentheses: the first word outside of them that no list has. */
-function withModifies(cursor: Cursor): boolean {
-  let depth = 0
-  for (let ahead = 1; ; ahead++) {
-    const { kind, text } = cursor.peek(ahead)
-    if (kind === 'end' || kind === 'error' || depth < 0) return false
-    if (kind === 'op') depth += text === '(' ? 1 : text === ')' ? -1 : 0
-    if (kind !== 'word' || depth !== 0) continue
-    if (text === 'select' || text === 'values' || text === 'table') return false
-    const before = cursor.peek(ahead - 1)
-    if (before.text === ')' && (text === 'insert' || text === 'update' || text === 'delete')) return true
-  }
 }
 
 function parseModification(cursor: Cursor, tables: With | undefined): Insert | Update | Delete {

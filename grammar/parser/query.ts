@@ -16,7 +16,7 @@ import { parseOrderBy, parseWindowSpec } from './call.ts'
 import { type Cursor, DEPTH_MAX } from './cursor.ts'
 import { call, parseExpression } from './expression.ts'
 import { parseFrom } from './from.ts'
-import { parseModify } from './modify.ts'
+import { parseQueryOrModify } from './modify.ts'
 import { parseTrailingWindow, takeWindowGroups } from './window-table.ts'
 
 /** Whether a query comes next, also behind parentheses: then it may still turn out to be the beginning of an expression. */
@@ -36,11 +36,10 @@ export function startsQuery(cursor: Cursor): boolean {
   )
 }
 
-/** A query that begins here. */
-export function parseQuery(cursor: Cursor): Query {
+/** A query that begins here; `given` is its WITH when that has been read, and `at` where that began. */
+export function parseQuery(cursor: Cursor, given?: With, at = cursor.token.at): Query {
   cursor.enter()
-  const { at } = cursor.token
-  const tables = parseWith(cursor)
+  const tables = given ?? parseWith(cursor)
   const query = parseClauses(cursor, parseUnions(cursor, parseIntersections(cursor, parseOperand(cursor))), tables, at)
   cursor.leave()
   return query
@@ -231,9 +230,8 @@ function parseCommonTable(cursor: Cursor): CommonTable {
   const materialized = cursor.accept('materialized') ? !not : undefined
   cursor.expectOp('(')
   const { at: start } = cursor.token
-  const statement = parseModify(cursor)
-  const query =
-    statement === undefined ? parseQuery(cursor) : plainQuery({ kind: 'modify', statement, at: start }, start)
+  const parsed = parseQueryOrModify(cursor)
+  const query = parsed.kind === 'query' ? parsed : plainQuery({ kind: 'modify', statement: parsed, at: start }, start)
   cursor.expectOp(')')
   return { name, columns, materialized, query, at }
 }

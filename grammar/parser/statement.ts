@@ -4,8 +4,8 @@ import { parseCopy } from './copy.ts'
 import { parseCreate } from './create.ts'
 import type { Cursor } from './cursor.ts'
 import { parseClose, parseDeclare, parseFetch, parseSubscribe } from './cursors.ts'
-import { parseModify } from './modify.ts'
-import { parseQuery, startsQuery } from './query.ts'
+import { parseQueryOrModify, startsModify } from './modify.ts'
+import { startsQuery } from './query.ts'
 import {
   parseDeallocate,
   parseDiscard,
@@ -22,7 +22,7 @@ import { parseUtility, unknownStatement } from './utility.ts'
 /** One statement, up to its semicolon. */
 export function parseStatement(cursor: Cursor): Statement {
   cursor.enter()
-  const statement = parseModify(cursor) ?? (startsQuery(cursor) ? parseQuery(cursor) : parseOther(cursor))
+  const statement = startsModify(cursor) || startsQuery(cursor) ? parseQueryOrModify(cursor) : parseOther(cursor)
   cursor.leave()
   return statement
 }
