@@ -9,8 +9,9 @@ import type { AggregateCall, Expr } from '../../src/expr/expr.ts'
 import { compileColumnReferences } from '../../src/operators/evaluate.ts'
 import { HashAggregate } from '../../src/operators/hash-aggregate.ts'
 import { Hop } from '../../src/operators/hop.ts'
+import { LiveWindowAggregate } from '../../src/operators/live-window-aggregate.ts'
 import { Tumble } from '../../src/operators/tumble.ts'
-import { WindowAggregate } from '../../src/operators/window-aggregate.ts'
+import { WindowAggregate, type WindowAggregateOptions } from '../../src/operators/window-aggregate.ts'
 
 const ROWS = 8192
 const BATCHES = 250
@@ -146,10 +147,10 @@ const hop = (): Operator =>
     offsetMicros: 0,
     side: undefined,
   })
-const panes = (): Operator => {
+const paneOptions = (): WindowAggregateOptions => {
   const keys = ['device', 'window_start', 'window_end'].map(key => ref(windowed, key))
   const aggregates = averageAndMaximum(windowed)
-  return new WindowAggregate({
+  return {
     schema: outputSchema(keys, aggregates),
     inputWidth: 4,
     time: 2,
@@ -160,8 +161,9 @@ const panes = (): Operator => {
     aggregates,
     compile: compileColumnReferences,
     side: undefined,
-  })
+  }
 }
+const panes = (): Operator => new WindowAggregate(paneOptions())
 measure('tumble alone', batches, () => ({ operators: [tumble()] }))
 measure('avg, max by integer key (1,000), final', batches, () => ({ operators: [aggregate(readings, ['n'], true)] }))
 measure('avg, max by device text, final', batches, () => ({ operators: [aggregate(readings, ['device'], true)] }))
@@ -177,6 +179,13 @@ const expanded = measure('hop 10 min / 1 min by expansion, final', batches.slice
 
 const paned = measure('hop 10 min / 1 min by panes, final', batches, () => ({ operators: [panes()] }))
 console.log(`panes: ${(paned / expanded).toFixed(1)} times the expansion`)
+
+measure('hop 10 min / 1 min by expansion, live', batches.slice(0, 30), () => ({
+  operators: [hop(), aggregate(windowed, ['device', 'window_start', 'window_end'], false, 2)],
+}))
+measure('hop 10 min / 1 min by parts, live', batches, () => ({
+  operators: [new LiveWindowAggregate({ ...paneOptions(), windowEnd: 2 })],
+}))
 
 const many = aggregate(windowed, ['device', 'window_start', 'window_end'], true, 2)
 const wide = tumble()

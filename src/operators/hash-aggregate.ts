@@ -69,7 +69,19 @@ export class HashAggregate implements Operator {
     const groups = this.#assign(columns.slice(0, keys.length), batch.rowCount)
     const inputs = columns.slice(keys.length)
     if (final) this.#accumulate(groups, batch, inputs)
-    else this.#accumulateLive(groups, batch, inputs, emit)
+    else this.#emitChanges(groups, batch.rowCount, () => this.#accumulate(groups, batch, inputs), emit)
+  }
+
+  /** What is aggregated already: `parts` of groups partGroups[i] go to the groups of these keys. For live aggregates that are not retractable. */
+  merge(keys: readonly Column[], rowCount: number, parts: AggregateSet, partGroups: Int32Array, emit: Emit): void {
+    assert(!this.#options.final && !this.#rows, 'merge is for live aggregates over additions')
+    if (rowCount === 0) return
+    const groups = this.#assign(keys, rowCount)
+    this.#emitChanges(groups, rowCount, () => this.#aggregates.merge(groups, parts, partGroups, rowCount), emit)
+  }
+
+  get watermark(): Watermark {
+    return this.#watermark
   }
 
   onWatermark(watermark: Watermark, emit: Emit): void {
@@ -149,13 +161,14 @@ export class HashAggregate implements Operator {
     if (this.#options.final) this.#free(this.#emptied(this.#touchedGroups(groups, rowCount)))
   }
 
-  #accumulateLive(groups: Int32Array, batch: Batch, inputs: readonly Column[], emit: Emit): void {
-    const touched = this.#touchedGroups(groups, batch.rowCount)
+  /** Takes in rows of these groups by `accumulate`, and emits what that changed. */
+  #emitChanges(groups: Int32Array, rowCount: number, accumulate: () => void, emit: Emit): void {
+    const touched = this.#touchedGroups(groups, rowCount)
     const before = touched.length - this.#table.created.length
     const wasThere = this.#visible(touched, before)
     const keys = this.#table.keys(touched, touched.length)
     const old = this.#aggregates.output(touched, before)
-    this.#accumulate(groups, batch, inputs)
+    accumulate()
     const now = this.#aggregates.output(touched, touched.length)
     const isThere = this.#visible(touched, touched.length)
     const changed = new Uint8Array(touched.length)

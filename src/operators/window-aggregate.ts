@@ -1,8 +1,8 @@
 import { assert } from '../base/assert.ts'
 import { growBytes, growInt32, grownCapacity } from '../base/grow.ts'
 import { snapshotField } from '../base/snapshot.ts'
-import { type Batch, createBatch, takeRows } from '../batch/batch.ts'
-import { type Column, expectStorage, int64AsNumber, setInt64, takeColumn } from '../batch/column.ts'
+import { type Batch, createBatch } from '../batch/batch.ts'
+import { type Column, expectStorage, int64AsNumber, setInt64 } from '../batch/column.ts'
 import type { Schema } from '../batch/types.ts'
 import type { Emit, Operator, SideOutput, StateSnapshot, Watermark } from '../dataflow/operator.ts'
 import { AggregateSet } from '../expr/aggregate/set.ts'
@@ -11,19 +11,17 @@ import { someExpr } from '../expr/walk.ts'
 import { IdPool } from '../state/id-pool.ts'
 import { KeyTable } from '../state/key-table.ts'
 import { type Compile, type Evaluate, evaluateRows } from './evaluate.ts'
+import { endAfter, type Hopping, inOpenWindows, lastEnd, paneMicros } from './hop-windows.ts'
 import { addMember, type Pane, Panes } from './panes.ts'
 import { withWindowTimes } from './window-times.ts'
 
-export interface WindowAggregateOptions {
+export interface WindowAggregateOptions extends Hopping {
   /** Keys, then aggregates. */
   readonly schema: Schema
   /** Columns the input has: `keys` name window_start and window_end as the two columns behind them. */
   readonly inputWidth: number
   /** Index of the time column in the input. */
   readonly time: number
-  readonly sizeMicros: number
-  readonly slideMicros: number
-  readonly offsetMicros: number
   readonly keys: readonly Expr[]
   readonly aggregates: readonly AggregateCall[]
   /** For the input's schema. */
@@ -66,13 +64,13 @@ export class WindowAggregate implements Operator {
     this.#windows = new AggregateSet(options.aggregates, false)
     this.#evaluate = options.compile([...this.#entityKeys, ...this.#accumulated.inputs])
     this.#entities = new KeyTable(this.#entityKeys.map(key => key.type))
-    this.#paneMicros = greatestCommonDivisor(options.sizeMicros, options.slideMicros)
+    this.#paneMicros = paneMicros(options)
   }
 
   onBatch(input: Batch): void {
     const { time, side } = this.#options
     const known = evaluateRows(this.#evaluate, withWindowTimes(input, time, side), side)
-    const { batch, columns } = this.#inOpenWindows(known.batch, known.columns)
+    const { batch, columns } = inOpenWindows(this.#options, known.batch, known.columns, time, this.#closed, side)
     if (batch.rowCount === 0) return
     const entities = this.#entities.assign(columns.slice(0, this.#entityKeys.length), batch.rowCount)
     this.#reserveEntities(this.#entities.high)
@@ -86,7 +84,7 @@ export class WindowAggregate implements Operator {
     while (this.#panes.size > 0) {
       // Windows without rows are never walked through: the next that matters has the earliest pane in it.
       const earliest = this.#panes.earliest()
-      const end = Math.max(this.#endAfter(this.#closed), this.#endAfter(earliest))
+      const end = Math.max(endAfter(this.#options, this.#closed), endAfter(this.#options, earliest))
       if (end > watermark) break
       this.#emitWindow(end - sizeMicros, end, emit)
       this.#closed = end
@@ -123,42 +121,6 @@ export class WindowAggregate implements Operator {
   stateBytes(): number {
     const entities = this.#entities.bytes() + this.#entityPanes.byteLength + this.#inWindow.byteLength
     return entities + this.#panes.bytes() + this.#groups.bytes() + this.#accumulated.bytes() + this.#windows.bytes()
-  }
-
-  /** The end of the first window that ends after `time`. */
-  #endAfter(time: number): number {
-    const { sizeMicros, slideMicros, offsetMicros } = this.#options
-    if (time === Number.NEGATIVE_INFINITY) return time
-    const phase = offsetMicros + sizeMicros
-    return (Math.floor((time - phase) / slideMicros) + 1) * slideMicros + phase
-  }
-
-  /** The end of the last window that holds `time`; at or before `time` when none does, as with gaps between windows. */
-  #lastEnd(time: number): number {
-    const { sizeMicros, slideMicros, offsetMicros } = this.#options
-    return Math.floor((time - offsetMicros) / slideMicros) * slideMicros + offsetMicros + sizeMicros
-  }
-
-  /** Reports late rows; leaves out the ones that are in no open window. */
-  #inOpenWindows(batch: Batch, columns: readonly Column[]): { batch: Batch; columns: readonly Column[] } {
-    const { words } = expectStorage(batch.columns[this.#options.time], 'int64')
-    const { rowCount } = batch
-    const gaps = this.#options.slideMicros > this.#options.sizeMicros
-    if (!gaps && allAfter(words, rowCount, this.#closed)) return { batch, columns }
-    const open = new Int32Array(rowCount)
-    const late = new Int32Array(rowCount)
-    let openCount = 0
-    let lateCount = 0
-    for (let i = 0; i < rowCount; i++) {
-      const time = int64AsNumber(words, i)
-      const last = this.#lastEnd(time)
-      if (last <= time) continue
-      if (this.#endAfter(time) <= this.#closed) late[lateCount++] = i
-      if (last > this.#closed) open[openCount++] = i
-    }
-    if (lateCount > 0) this.#options.side?.late(batch, late, lateCount, this.#closed)
-    if (openCount === rowCount) return { batch, columns }
-    return { batch: takeRows(batch, open, openCount), columns: columns.map(c => takeColumn(c, open, openCount)) }
   }
 
   /** The group of every row, by its entity and pane. Overwrites `entities` with the groups. */
@@ -231,7 +193,7 @@ export class WindowAggregate implements Operator {
   #freePanes(earliest: number): void {
     for (
       let start = earliest;
-      this.#lastEnd(start) <= this.#closed && start < this.#closed;
+      lastEnd(this.#options, start) <= this.#closed && start < this.#closed;
       start += this.#paneMicros
     ) {
       const pane = this.#panes.find(start)
@@ -266,17 +228,9 @@ export function canUsePanes({
   return [...others, ...inputs].every(expr => !someExpr(expr, part => isWindowColumn(part, inputWidth)))
 }
 
-function isWindowColumn(expr: Expr, inputWidth: number): boolean {
+/** window_start or window_end. */
+export function isWindowColumn(expr: Expr, inputWidth: number): boolean {
   return expr.kind === 'column' && expr.index >= inputWidth
-}
-
-function greatestCommonDivisor(a: number, b: number): number {
-  return b === 0 ? a : greatestCommonDivisor(b, a % b)
-}
-
-function allAfter(words: Int32Array, rowCount: number, closed: Watermark): boolean {
-  for (let i = 0; i < rowCount; i++) if (int64AsNumber(words, i) < closed) return false
-  return true
 }
 
 function constantTime(value: number, count: number): Column {

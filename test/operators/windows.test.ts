@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import type { Operator, SideOutput } from '../../src/dataflow/operator.ts'
 import { compileColumnReferences } from '../../src/operators/evaluate.ts'
 import { Hop } from '../../src/operators/hop.ts'
+import { LiveWindowAggregate } from '../../src/operators/live-window-aggregate.ts'
 import { Tumble } from '../../src/operators/tumble.ts'
 import { WindowAggregate } from '../../src/operators/window-aggregate.ts'
 import { aggregate, call, column } from '../support/aggregate.ts'
@@ -88,11 +89,28 @@ function byPanes({ size, slide, offset }: Hopping): (side: SideOutput) => Operat
     })
 }
 
+function liveByParts({ size, slide, offset }: Hopping): (side: SideOutput) => Operator {
+  return side =>
+    new LiveWindowAggregate({
+      schema: { fields: outputs.fields.slice(0, -1) },
+      inputWidth: 3,
+      time: 2,
+      sizeMicros: size,
+      slideMicros: slide,
+      offsetMicros: offset,
+      keys: ['we', 'device', 'ws'].map(name => column(windowed, name)),
+      aggregates: calls.slice(0, -1),
+      windowEnd: 0,
+      compile: compileColumnReferences,
+      side,
+    })
+}
+
 /** Hop, then an ordinary aggregate: the plain way, which panes must equal. */
-function byExpansion({ size, slide, offset }: Hopping): (side: SideOutput) => Operator {
+function byExpansion({ size, slide, offset }: Hopping, final = true): (side: SideOutput) => Operator {
   return side => {
     const hop = new Hop({ schema: windowed, time: 2, sizeMicros: size, slideMicros: slide, offsetMicros: offset, side })
-    const groups = aggregate(windowed, { keys: ['we', 'device', 'ws'], calls, windowEnd: 0, final: true })(side)
+    const groups = aggregate(windowed, { keys: ['we', 'device', 'ws'], calls, windowEnd: 0, final })(side)
     return {
       schema: groups.schema,
       onBatch: (batch, _, emit) => hop.onBatch(batch, 0, out => groups.onBatch(out, 0, emit)),
@@ -155,6 +173,8 @@ describe('panes', () => {
           lines.splice(Math.min(cut, lines.length), 0, 'restart')
           const actual = answers(play(byPanes(window), input, [...lines, 'end'].join('\n'), { rowsPerBatch }))
           expect(actual.sort()).toEqual(expected.sort())
+          const live = play(liveByParts(window), input, lines.join('\n'), { rowsPerBatch, consolidate: true })
+          expect(answers(live).sort()).toEqual(expected.map(row => row.slice(0, row.lastIndexOf(' '))))
         },
       ),
       { numRuns: 200 },

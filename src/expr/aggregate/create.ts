@@ -21,6 +21,8 @@ import { continuousPercentile, discretePercentile, forFractions, fractionsOf, mo
 /** Whose result DISTINCT cannot change. */
 const INDIFFERENT_TO_DUPLICATES = new Set(['min', 'max', 'bool_and', 'bool_or', 'first', 'last', 'arg_min', 'arg_max'])
 
+const ORDERED_BY_ARRIVAL = new Set(['array_agg', 'string_agg', 'first', 'last', 'arg_min', 'arg_max'])
+
 const MOMENTS: Readonly<Record<string, MomentResult>> = {
   stddev_samp: { sample: true, root: true },
   stddev_pop: { sample: false, root: true },
@@ -67,6 +69,11 @@ export function createAccumulator(call: AggregateCall, retractable: boolean): Ac
     default:
       throw new EngineError('42883', `aggregate ${call.id} is unknown to this version`)
   }
+}
+
+/** Whether the order in which rows come can show in the result, if only among ties. */
+export function dependsOnArrival(call: AggregateCall): boolean {
+  return ORDERED_BY_ARRIVAL.has(call.id)
 }
 
 function createSum(call: AggregateCall): Accumulator {
