@@ -112,11 +112,6 @@ export function aggregateExprs(call: AggregateCall): readonly Expr[] {
   return [...call.args, ...call.orderBy.map(key => key.expr), ...(call.filter ? [call.filter] : [])]
 }
 
-/** Equal in everything but the names that columns are printed with. */
-export function sameExpr(a: Expr, b: Expr): boolean {
-  return a === b || fingerprint(a) === fingerprint(b)
-}
-
 /** A text that two expressions share just when they are the same. */
 export function fingerprint(expr: Expr): string {
   return JSON.stringify(expr, (key, value: unknown) => {

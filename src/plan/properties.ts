@@ -1,6 +1,6 @@
 import { unreachable } from '../base/assert.ts'
 import type { Expr } from '../expr/expr.ts'
-import type { Aggregate, EventTime, LogicalPlan, Scan, Window } from './logical.ts'
+import type { Aggregate, EventTime, LogicalPlan, Scan, Window, WindowShape } from './logical.ts'
 
 /** Facts about what a plan puts out, each derived from the plan alone. */
 
@@ -86,11 +86,7 @@ export function windowEndKey(input: LogicalPlan, keys: readonly Expr[]): number 
 }
 
 /** True when the watermark that comes with `input` says when windows of this shape over column `time` are complete. */
-export function closesWindows(
-  input: LogicalPlan,
-  time: number,
-  shape: Pick<Window, 'slideMicros' | 'offsetMicros'>,
-): boolean {
+export function closesWindows(input: LogicalPlan, time: number, shape: Omit<WindowShape, 'sizeMicros'>): boolean {
   return eventTimeOf(input).some(t => {
     if (t.column !== time) return false
     if (t.kind !== 'start') return true

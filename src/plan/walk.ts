@@ -95,11 +95,6 @@ export function mapExprs(plan: LogicalPlan, map: (expr: Expr) => Expr): LogicalP
   }
 }
 
-/** True when `test` holds for the plan or any node below. */
-export function somePlan(plan: LogicalPlan, test: (node: LogicalPlan) => boolean): boolean {
-  return test(plan) || inputsOf(plan).some(input => somePlan(input, test))
-}
-
 /** A LIMIT or OFFSET as a number, once parameters are bound. NULL: undefined, as if it were not there. Throws 2201W below zero. */
 export function countOf(expr: Expr | undefined): number | undefined {
   if (expr === undefined) return undefined

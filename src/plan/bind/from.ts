@@ -106,7 +106,7 @@ function renameColumns({ plan, scope }: Relational, alias: Alias, at: number): R
 }
 
 /** Reads all of a relation; the rules take out what is not needed. */
-export function scanOf(relation: StoredRelation): LogicalPlan {
+function scanOf(relation: StoredRelation): LogicalPlan {
   const { name, kind, schema, watermark, eventTime, changing, uniqueKey } = relation
   return {
     kind: 'scan',

@@ -47,7 +47,7 @@ export function operator(op: string, args: readonly Expr[], env: Env, at: number
 }
 
 /** A call of a function of the library by its name, for constructs that stand for one. */
-export function libraryCall(name: string, args: readonly Expr[], env: Env, at: number): Expr {
+function libraryCall(name: string, args: readonly Expr[], env: Env, at: number): Expr {
   const resolved = located(at, () =>
     resolveFunction(
       name,
@@ -189,7 +189,7 @@ function compareRows(op: string, left: readonly Expr[], right: readonly Expr[], 
       return conjunction('or', branches)
     }
     default:
-      throw new EngineError('0A000', `operator ${op} cannot compare rows`, { position: at + 1 })
+      throw notSupported(`operator ${op} between rows`, at + 1)
   }
 }
 

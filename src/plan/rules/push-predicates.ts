@@ -65,7 +65,7 @@ function push(plan: LogicalPlan, terms: readonly Expr[]): LogicalPlan {
 }
 
 /** Terms of an AND, flat. */
-export function conjuncts(predicate: Expr): readonly Expr[] {
+function conjuncts(predicate: Expr): readonly Expr[] {
   return predicate.kind === 'and' ? predicate.args.flatMap(conjuncts) : [predicate]
 }
 
