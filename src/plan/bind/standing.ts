@@ -20,6 +20,7 @@ const MOVING = new Set([
   'localtime',
   'random',
   'gen_random_uuid',
+  'proctime',
 ])
 
 /**
