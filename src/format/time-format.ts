@@ -58,15 +58,22 @@ export function readInstant(
 ): Int64 | undefined {
   switch (format.kind) {
     case 'iso':
-      return reader.read(bytes, start, end) ? reader.instant(zoned) : undefined
+      return readIso(reader, bytes, start, end, zoned)
     case 'epoch':
-      return epochMicros(bytes, start, end, format.unit)
+      // ISO cannot be mistaken for a count, and it is what our own encoder writes into such a topic.
+      return epochMicros(bytes, start, end, format.unit) ?? readIso(reader, bytes, start, end, zoned)
     case 'pattern':
       return readPattern(format.steps, bytes, start, end, zoned)
     case 'auto':
-      if (reader.read(bytes, start, end)) return reader.instant(zoned)
-      return epochMicros(bytes, start, end, hasPoint(bytes, start, end) ? 's' : 'ms')
+      return (
+        readIso(reader, bytes, start, end, zoned) ??
+        epochMicros(bytes, start, end, hasPoint(bytes, start, end) ? 's' : 'ms')
+      )
   }
+}
+
+function readIso(reader: TimeReader, bytes: Uint8Array, start: number, end: number, zoned: boolean): Int64 | undefined {
+  return reader.read(bytes, start, end) ? reader.instant(zoned) : undefined
 }
 
 function hasPoint(bytes: Uint8Array, start: number, end: number): boolean {
