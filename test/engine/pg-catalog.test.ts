@@ -20,6 +20,7 @@ describe('isCatalogQuery', () => {
     'SELECT * FROM (pg_class c JOIN pg_namespace n ON c.relnamespace = n.oid)',
     'select a.attname from pg_attribute a cross join lateral unnest(array[1]) u(x)',
     'select current_schemas(true)',
+    'select * from (values (1), (2)) x(a) join pg_class on true right join lateral (select 1) y on true',
     '/* tool */ select "relname" from "pg_catalog"."pg_class"',
   ])('%s', sql => expect(isCatalogQuery(sql)).toBe(true))
 
@@ -130,6 +131,9 @@ describe('the catalog', () => {
   test('starts again after its end', async () => {
     await catalog.close()
     expect((await catalog.query(classes)).rows.map(r => r[0])).toEqual(['Averages'])
+    expect((await catalog.query('select version() from pg_class limit 1')).rows[0][0]).toMatch(/^PostgreSQL 15\.0/)
+    const version = "select setting from pg_settings where name = 'server_version_num'"
+    expect((await catalog.query(version)).rows).toEqual([['150000']])
     expect((await catalog.query('select current_database(), current_user')).rows).toEqual([['tidemark', 'tidemark']])
   })
 })

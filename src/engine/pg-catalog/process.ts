@@ -11,6 +11,17 @@ const NAME = 'tidemark'
 /** A catalog needs no caches worth speaking of. */
 const SMALL = ['shared_buffers=1MB', 'wal_buffers=64kB', 'work_mem=1MB', 'maintenance_work_mem=1MB']
 
+/** Tools choose their next queries by the version they find: it must be the one that the server gave them. */
+const OUR_VERSION = [
+  `CREATE OR REPLACE FUNCTION pg_catalog.version() RETURNS text LANGUAGE sql STABLE
+   AS $$ SELECT 'PostgreSQL 15.0 (Tidemark)'::text $$`,
+  `CREATE OR REPLACE VIEW pg_catalog.pg_settings AS
+   SELECT name, CASE name WHEN 'server_version' THEN '15.0 (Tidemark)' WHEN 'server_version_num' THEN '150000' ELSE setting END
+     AS setting, unit, category, short_desc, extra_desc, context, vartype, source, min_val, max_val, enumvals, boot_val,
+     reset_val, sourcefile, sourceline, pending_restart
+   FROM pg_show_all_settings()`,
+]
+
 let database: PGlite | undefined
 
 /** Requests are carried out one after the other. */
@@ -108,6 +119,7 @@ async function open(dump: Blob): Promise<PGlite> {
     startParams: [...PGlite.defaultStartParams, ...SMALL.flatMap(s => ['-c', s])],
   })
   await db.exec('CREATE SCHEMA IF NOT EXISTS tidemark')
+  for (const statement of OUR_VERSION) await db.exec(statement)
   return db
 }
 

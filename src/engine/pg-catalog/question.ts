@@ -34,7 +34,9 @@ const STARTS = new Set(['select', 'with', 'values', '('])
 /** After these in a FROM list the next name is another relation. */
 const FROM_WORDS = new Set(['from', 'join'])
 const FROM_ENDS = new Set(
-  'where group having window order limit offset fetch for union intersect except on using returning select'.split(' '),
+  'where group having window order limit offset fetch for union intersect except on using returning select values with'.split(
+    ' ',
+  ),
 )
 
 /** A statement's text without blanks around it, and where it begins in the script. */
