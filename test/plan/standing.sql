@@ -4,8 +4,6 @@ SELECT id, now() AS seen FROM a EMIT CHANGES;
 SELECT id FROM a WHERE ts > now() - INTERVAL '1 hour' EMIT CHANGES;
 SELECT id FROM a WHERE ts > now() - INTERVAL '1 hour';
 SELECT max(x), now() FROM a EMIT CHANGES;
-SELECT id FROM a WHERE random() < 0.5 AND id > 3;
-SELECT r FROM (SELECT id, random() AS r FROM a) s WHERE r > 0.5;
 SELECT date_trunc('hour', ts) AS hour, count(*) FROM a GROUP BY date_trunc('hour', ts) EMIT CHANGES;
 SELECT extract(hour FROM ts), ts AT TIME ZONE 'Europe/Berlin', date_trunc('day', ts), x::text LIKE 'a%', x::text NOT ILIKE 'b' ESCAPE '!', x::text SIMILAR TO 'a|b' FROM a;
 SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY x), string_agg(id::text, ',' ORDER BY ts DESC), mode() WITHIN GROUP (ORDER BY id), percentile_disc(0.9) WITHIN GROUP (ORDER BY x DESC) FROM a;
