@@ -1,7 +1,7 @@
 import { EngineError, nearest } from '../../src/base/errors.ts'
 import type { Name } from '../ast.ts'
 import { characterPosition, syntaxError } from '../errors.ts'
-import { isColumnName, isFunctionName } from '../keywords.ts'
+import { isColumnName, isFunctionName, keywords } from '../keywords.ts'
 import type { Token } from '../lexer.ts'
 
 /**
@@ -243,7 +243,9 @@ export class Cursor {
       wrong.kind === 'word' ? nearest(wrong.text, known).find(word => word.toLowerCase() !== wrong.text) : undefined
     const here = near(token, [...this.#acceptable, ...expected.split(/[ ,]+/).filter(word => /^[A-Z]+$/.test(word))])
     if (here !== undefined) return `Perhaps you meant ${here}.`
-    const before = at > 0 ? near(this.#tokens[at - 1], [...this.#acceptableBefore, ...clauses]) : undefined
+    // A keyword before the place was read as one; only a name may be a misspelt one.
+    const named = at > 0 && !keywords.has(this.#tokens[at - 1].text)
+    const before = named ? near(this.#tokens[at - 1], [...this.#acceptableBefore, ...clauses]) : undefined
     if (before !== undefined) return `Perhaps you meant ${before} instead of "${this.#tokens[at - 1].text}".`
     if (token.kind === 'word' && !isColumnName(token.text) && expected.includes('name'))
       return `"${token.text}" is a reserved word; as a name it is written "${token.text}" in double quotes.`

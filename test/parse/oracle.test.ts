@@ -1,5 +1,6 @@
-import { loadModule, parseSync } from 'libpg-query'
+import { loadModule, parseSync, scanSync } from 'libpg-query'
 import { beforeAll, describe, expect, test } from 'vitest'
+import { isBareLabel, keywords } from '../../grammar/keywords.ts'
 import { parseScript } from '../../grammar/parse.ts'
 import { EngineError } from '../../src/base/errors.ts'
 import { expressions, statements } from './corpus.ts'
@@ -35,6 +36,21 @@ describe('libpg-query, the parser of Postgres 18', () => {
     const differing = corpus.filter(sql => accepts(sql) !== postgresAccepts(sql))
     expect(differing).toEqual([])
     expect(corpus.length).toBeGreaterThan(500)
+  })
+
+  test('has the same keywords in the same categories', () => {
+    const categories: Readonly<Record<string, string>> = {
+      UNRESERVED_KEYWORD: 'unreserved',
+      COL_NAME_KEYWORD: 'column',
+      TYPE_FUNC_NAME_KEYWORD: 'function',
+      RESERVED_KEYWORD: 'reserved',
+    }
+    const operators = ['isnull', 'notnull', 'collate']
+    for (const [word, category] of keywords) {
+      expect(categories[scanSync(word).tokens[0].keywordName], word).toBe(category)
+      if (!operators.includes(word)) expect(isBareLabel(word), word).toBe(postgresAccepts(`select 1 ${word}`))
+    }
+    expect(keywords.size).toBe(494)
   })
 
   test('gives the same tree of every query', () => {
