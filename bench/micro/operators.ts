@@ -170,6 +170,9 @@ measure('avg, max by device text, final', batches, () => ({ operators: [aggregat
 measure('tumble + avg, max by device, final', batches, () => ({
   operators: [tumble(), aggregate(windowed, ['device', 'window_start', 'window_end'], true, 2)],
 }))
+measure('tumble + avg, max by device, final, by panes', batches, () => ({
+  operators: [new WindowAggregate({ ...paneOptions(), sizeMicros: 60 * SECOND })],
+}))
 measure('tumble + avg, max by device, live', batches, () => ({
   operators: [tumble(), aggregate(windowed, ['device', 'window_start', 'window_end'], false, 2)],
 }))
@@ -187,19 +190,23 @@ measure('hop 10 min / 1 min by parts, live', batches, () => ({
   operators: [new LiveWindowAggregate({ ...paneOptions(), windowEnd: 2 })],
 }))
 
-const many = aggregate(windowed, ['device', 'window_start', 'window_end'], true, 2)
-const wide = tumble()
+// 50 windows of 20,000 devices.
 const spread = makeBatches(20_000)
 spread.forEach((batch, b) => {
   const column = batch.columns[2]
   if (column.storage !== 'int64') return
-  // 50 windows of 20,000 devices.
   for (let i = 0; i < ROWS; i++) setInt64(column.words, i, START + ((b * ROWS + i) % 50) * 60 * SECOND)
 })
-let groups = 0
-for (const batch of spread) wide.onBatch(batch, 0, out => many.onBatch(out, 0, () => {}))
-const bytes = many.stateBytes()
-many.onEnd(batch => {
-  groups += batch.rowCount
-})
-console.log(`state: ${groups} groups, ${(bytes / groups).toFixed(1)} bytes a group`)
+
+function measureState(label: string, first: Operator, last: Operator): void {
+  for (const batch of spread) first.onBatch(batch, 0, out => last.onBatch(out, 0, () => {}))
+  const bytes = last.stateBytes?.() ?? 0
+  let groups = 0
+  last.onEnd?.(batch => {
+    groups += batch.rowCount
+  })
+  console.log(`state, ${label}: ${groups} groups, ${(bytes / groups).toFixed(1)} bytes a group`)
+}
+measureState('by window and device', tumble(), aggregate(windowed, ['device', 'window_start', 'window_end'], true, 2))
+const pass: Operator = { schema: readings, onBatch: (batch, _, emit) => emit(batch) }
+measureState('by panes', pass, new WindowAggregate({ ...paneOptions(), sizeMicros: 60 * SECOND }))

@@ -9,10 +9,12 @@ import type { Compile } from '../operators/evaluate.ts'
 import { Filter } from '../operators/filter.ts'
 import { HashAggregate } from '../operators/hash-aggregate.ts'
 import { Hop } from '../operators/hop.ts'
+import { canUseParts, LiveWindowAggregate } from '../operators/live-window-aggregate.ts'
 import { Project } from '../operators/project.ts'
 import { Sort } from '../operators/sort.ts'
 import { Tumble } from '../operators/tumble.ts'
 import { Union } from '../operators/union.ts'
+import { canUsePanes, WindowAggregate } from '../operators/window-aggregate.ts'
 import type { Aggregate, LogicalPlan, Scan } from '../plan/logical.ts'
 import { isChanging } from '../plan/properties.ts'
 
@@ -115,5 +117,13 @@ function buildAggregate(
   if (plan.final && retractable && !bounded) throw notSupported('EMIT FINAL over an input whose rows change')
   assert(!plan.final || plan.windowEnd !== undefined, 'EMIT FINAL has a window')
   const options = { schema, keys, aggregates, windowEnd, final, retractable, compile, side }
-  return add(new HashAggregate(options), buildPlan(plan.input, context))
+  const { input } = plan
+  if (input.kind === 'window' && !retractable) {
+    const windowed = { ...options, ...input, schema, inputWidth: input.input.schema.fields.length }
+    if (final && canUsePanes(windowed)) return add(new WindowAggregate(windowed), buildPlan(input.input, context))
+    if (!final && input.function === 'hop' && canUseParts(windowed)) {
+      return add(new LiveWindowAggregate(windowed), buildPlan(input.input, context))
+    }
+  }
+  return add(new HashAggregate(options), buildPlan(input, context))
 }

@@ -32,7 +32,7 @@ export interface WindowAggregateOptions extends Hopping {
 const EMIT_ROWS_MAX = 8192
 
 /**
- * GROUP BY over hopping windows, each answered once when it has closed. Time is cut into panes of gcd(size, slide); a row is accumulated
+ * GROUP BY over hopping or tumbling windows, each answered once when it has closed. Time is cut into panes of gcd(size, slide); a row is accumulated
  * once, in its pane, and a window merges its panes when it closes, instead of every row going into size / slide windows. The input only
  * adds rows. A row is late when the first window it is in has closed; it still counts in those that are open, and is reported once.
  */
@@ -217,7 +217,7 @@ export class WindowAggregate implements Operator {
   }
 }
 
-/** Whether nothing but plain keys looks at the window's bounds: else rows must be repeated by `Hop` first. */
+/** Whether groups are of one window each, and nothing but plain keys looks at its bounds: else rows must be repeated by `Hop` first. */
 export function canUsePanes({
   keys,
   aggregates,
@@ -225,7 +225,10 @@ export function canUsePanes({
 }: Pick<WindowAggregateOptions, 'keys' | 'aggregates' | 'inputWidth'>): boolean {
   const others = keys.filter(key => !isWindowColumn(key, inputWidth))
   const inputs = new AggregateSet(aggregates, false).inputs
-  return [...others, ...inputs].every(expr => !someExpr(expr, part => isWindowColumn(part, inputWidth)))
+  return (
+    others.length < keys.length &&
+    [...others, ...inputs].every(expr => !someExpr(expr, part => isWindowColumn(part, inputWidth)))
+  )
 }
 
 /** window_start or window_end. */
