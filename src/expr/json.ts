@@ -1,4 +1,5 @@
 import { EngineError } from '../base/errors.ts'
+import { JSON_DEPTH_MAX } from '../batch/jsonb.ts'
 import { compareDecimals, formatDecimal, parseDecimal } from '../batch/numeric.ts'
 import type { Decimal } from '../batch/types.ts'
 
@@ -8,8 +9,6 @@ import type { Decimal } from '../batch/types.ts'
  */
 export type JsonValue = null | boolean | string | Decimal | readonly JsonValue[] | JsonObject
 export type JsonObject = ReadonlyMap<string, JsonValue>
-
-const DEPTH_MAX = 1000
 
 /** Reads JSON text. Throws 22P02 as Postgres does for type json. */
 export function parseJson(text: string): JsonValue {
@@ -57,8 +56,8 @@ export function parseJson(text: string): JsonValue {
     }
   }
   const value = (depth: number): JsonValue => {
-    if (depth > DEPTH_MAX) {
-      throw new EngineError('54001', `JSON is nested deeper than ${DEPTH_MAX} levels`)
+    if (depth > JSON_DEPTH_MAX) {
+      throw new EngineError('54001', `JSON is nested deeper than ${JSON_DEPTH_MAX} levels`)
     }
     skip()
     const c = text.charAt(at)

@@ -18,8 +18,9 @@ import {
 import { checkTimestamp, dateToTimestamp, isInfinite, timestampToDate, toInstant, toLocal } from '../datetime.ts'
 import type { EvalContext } from '../expr.ts'
 import { formatNumber, parseNumber } from '../format-number.ts'
-import { formatTimeParts, parseTime, partsOfInterval, partsOfTimestamp } from '../format-time.ts'
+import { formatTimeParts, partsOfInterval, partsOfTimestamp } from '../format-time.ts'
 import { addMicros } from '../int64.ts'
+import { parseTime } from '../read-time.ts'
 import { timeZone } from '../time-zone.ts'
 import { define, type Overload } from './overload.ts'
 

@@ -10,6 +10,7 @@ import type { Overload } from './overload.ts'
 import { patternFunctions } from './pattern.ts'
 import { systemFunctions } from './system.ts'
 import { textFunctions } from './text.ts'
+import { timeMakers } from './time-makers.ts'
 
 /** The whole library; a new family adds one line. */
 const FAMILIES: readonly (readonly Overload[])[] = [
@@ -19,6 +20,7 @@ const FAMILIES: readonly (readonly Overload[])[] = [
   textFunctions,
   patternFunctions,
   datetimeFunctions,
+  timeMakers,
   formatFunctions,
   jsonFunctions,
   arrayFunctions,
