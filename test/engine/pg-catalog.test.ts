@@ -20,6 +20,7 @@ describe('isCatalogQuery', () => {
     'SELECT * FROM (pg_class c JOIN pg_namespace n ON c.relnamespace = n.oid)',
     'select a.attname from pg_attribute a cross join lateral unnest(array[1]) u(x)',
     'select current_schemas(true)',
+    'table pg_class',
     'select * from (values (1), (2)) x(a) join pg_class on true right join lateral (select 1) y on true',
     '/* tool */ select "relname" from "pg_catalog"."pg_class"',
   ])('%s', sql => expect(isCatalogQuery(sql)).toBe(true))
@@ -35,6 +36,7 @@ describe('isCatalogQuery', () => {
     'insert into t select * from pg_class',
     'select count(*) from public.pg_like_things',
     'select x as pg_x from mv',
+    'table pg_class union table mv',
     '',
   ])('not: %s', sql => expect(isCatalogQuery(sql)).toBe(false))
 })

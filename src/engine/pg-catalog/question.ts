@@ -30,9 +30,9 @@ const FUNCTIONS = new Set([
 ])
 /** Functions of ours too, though Postgres spells them so: they need no catalog. */
 const OURS = new Set(['pg_typeof', 'pg_sleep', 'pg_cancel_backend', 'pg_terminate_backend', 'pg_backend_pid'])
-const STARTS = new Set(['select', 'with', 'values', '('])
+const STARTS = new Set(['select', 'with', 'values', 'table', '('])
 /** After these in a FROM list the next name is another relation. */
-const FROM_WORDS = new Set(['from', 'join'])
+const FROM_WORDS = new Set(['from', 'join', 'table'])
 const FROM_ENDS = new Set(
   'where group having window order limit offset fetch for union intersect except on using returning select values with'.split(
     ' ',
