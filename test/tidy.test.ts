@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
 import { expect, test } from 'vitest'
 
@@ -112,6 +112,17 @@ test('imports keep to the table', () => {
     }
   }
   expect(wrong).toEqual([])
+})
+
+test('every file is used by the program', () => {
+  const seen = new Set<string>()
+  const visit = (file: string): void => {
+    if (seen.has(file) || !existsSync(join(root, file))) return
+    seen.add(file)
+    for (const specifier of importsOf(file)) if (specifier.startsWith('.')) visit(target(file, specifier))
+  }
+  visit('src/main.ts')
+  expect(product.filter(file => !seen.has(file))).toEqual([])
 })
 
 test('only clock.ts asks the machine for the time or for chance', () => {

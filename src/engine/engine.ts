@@ -48,6 +48,9 @@ export interface EngineOptions {
   readonly hostsMax: number
 }
 
+/** Between two rounds of retention and compaction. */
+const MAINTENANCE_MS = 60_000
+
 /** What a statement is read under. */
 export interface StatementContext {
   readonly sql: string
@@ -63,6 +66,8 @@ export class Engine implements SessionFactory, ConnectorLookup {
   readonly log: Log
   readonly pgCatalog: PgCatalog
   #store: ObjectStore
+  #closing = new AbortController()
+  #maintenance: Promise<void> = Promise.resolve()
   #aside: RowLog<AsideRow>
   /** Changes of the catalog, one at a time. */
   #changes: Promise<unknown> = Promise.resolve()
@@ -89,6 +94,7 @@ export class Engine implements SessionFactory, ConnectorLookup {
       if (object) engine.catalog.objects.set(qualifiedName(object), object)
     }
     for (const spec of engine.#dataflows()) await engine.#startDataflow(spec, false)
+    engine.#maintenance = engine.#maintain()
     return engine
   }
 
@@ -98,10 +104,26 @@ export class Engine implements SessionFactory, ConnectorLookup {
 
   /** Saves every job and ends. */
   async close(): Promise<void> {
+    this.#closing.abort()
+    await this.#maintenance
     await this.supervisor.stopAll()
     await this.pgCatalog.close()
     await this.#aside.close()
     await this.log.close()
+  }
+
+  /** Retention and compaction of embedded topics. A failure is reported and tried again: topics only stay larger meanwhile. */
+  async #maintain(): Promise<void> {
+    const { clock, log } = this.options
+    const { signal } = this.#closing
+    while (!signal.aborted) {
+      try {
+        await this.log.maintain(clock.nowMs())
+      } catch (error) {
+        log.warn({ error: String(error) }, 'embedded topics could not be cleaned up')
+      }
+      await clock.sleep(MAINTENANCE_MS, signal)
+    }
   }
 
   connector(name: string, at?: number): Connector {
