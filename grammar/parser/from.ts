@@ -207,7 +207,7 @@ function parseColumns(cursor: Cursor, name: string | undefined, definitions: boo
     columns.push(cursor.name('a column'))
     const typed = definitions && (types.length > 0 || columns.length === 1) && !cursor.isOp(',') && !cursor.isOp(')')
     if (typed) types.push(parseTypeName(cursor))
-    else if (types.length > 0) cursor.fail('a type')
+    else if (types.length > 0 || name === undefined) cursor.fail('a type')
   })
   return types.length > 0 ? { name, columns, types } : { name, columns }
 }

@@ -44,6 +44,7 @@ export function isTypeAlias(word: string): boolean {
 export function isTypeKeyword(cursor: Cursor): boolean {
   const { text } = cursor.token
   if (!typeKeywords.has(text)) return false
+  if (text === 'national') return /^char(acter)?$/.test(cursor.peek().text)
   return text !== 'double' || cursor.peek().text === 'precision'
 }
 
@@ -56,7 +57,7 @@ export function parseTypeName(cursor: Cursor): TypeName {
     const { at } = cursor.token
     if (cursor.accept('array')) {
       if (!cursor.isOp('[')) type = { kind: 'array', element: type, at }
-      else type = { kind: 'array', element: type, length: parseBound(cursor), at }
+      else type = { kind: 'array', element: type, length: parseBound(cursor, true), at }
     } else if (cursor.isOp('[')) type = { kind: 'array', element: type, length: parseBound(cursor), at }
     else break
   }
@@ -64,9 +65,9 @@ export function parseTypeName(cursor: Cursor): TypeName {
   return type
 }
 
-function parseBound(cursor: Cursor): number | undefined {
+function parseBound(cursor: Cursor, needed = false): number | undefined {
   cursor.expectOp('[')
-  const length = cursor.isOp(']') ? undefined : cursor.integer()
+  const length = !needed && cursor.isOp(']') ? undefined : cursor.integer()
   cursor.expectOp(']')
   return length
 }
