@@ -62,11 +62,25 @@ function escapeLike(pattern: string, mark: string): string {
 }
 
 const operators = [
-  define('~', [TEXT, TEXT], BOOLEAN, (text: string, pattern: string) => compileRegex(pattern).test(text)),
-  define('!~', [TEXT, TEXT], BOOLEAN, (text: string, pattern: string) => !compileRegex(pattern).test(text)),
-  define('~*', [TEXT, TEXT], BOOLEAN, (text: string, pattern: string) => compileRegex(pattern, 'i').test(text)),
-  define('!~*', [TEXT, TEXT], BOOLEAN, (text: string, pattern: string) => !compileRegex(pattern, 'i').test(text)),
+  define('~', [TEXT, TEXT], BOOLEAN, regex('', false)),
+  define('!~', [TEXT, TEXT], BOOLEAN, regex('', true)),
+  define('~*', [TEXT, TEXT], BOOLEAN, regex('i', false)),
+  define('!~*', [TEXT, TEXT], BOOLEAN, regex('i', true)),
 ]
+
+function regex(flags: string, negated: boolean): Body {
+  return {
+    make: () => {
+      let known: { pattern: string; compiled: RegExp } | undefined
+      return (text: string, pattern: string) => {
+        if (known?.pattern !== pattern) known = { pattern, compiled: compileRegex(pattern, flags) }
+        // Global expressions go on from the last match.
+        known.compiled.lastIndex = 0
+        return known.compiled.test(text) !== negated
+      }
+    },
+  }
+}
 
 /** Flags without g, which only some functions take. */
 function withoutAll(flags: string, name: string): string {
