@@ -18,6 +18,7 @@ import { openRowLog } from '../log/row-log.ts'
 import { Project } from '../operators/project.ts'
 import { View } from '../operators/view.ts'
 import type { EventTime, Scan } from '../plan/logical.ts'
+import { isChanging } from '../plan/properties.ts'
 import { Checkpoints } from '../state/checkpoints.ts'
 import { openLocalStore } from '../storage/local-store.ts'
 import { buildPlan } from './build.ts'
@@ -187,7 +188,11 @@ export class Runtime {
       for (const primer of primers) primer()
     }
     if (definition?.kind === 'view') {
-      const view = new View({ schema: plan.schema, retention: retention(definition) })
+      const view = new View({
+        schema: plan.schema,
+        appendOnly: !isChanging(plan),
+        retention: retention(definition),
+      })
       this.#place(graph, job.name, { node: add(view, [root]), view })
       return { sources, nodes, prime, end: () => this.#views.get(graph)?.delete(job.name) }
     }
