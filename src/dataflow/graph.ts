@@ -22,6 +22,7 @@ interface Node {
   outputs: readonly Edge[]
   /** By input; +Infinity once that input has ended. */
   readonly inputWatermarks: Float64Array
+  readonly sources: readonly Node[]
   inputsOpen: number
   watermark: Watermark
   started: boolean
@@ -49,6 +50,22 @@ export class Graph {
    */
   add(operator: Operator, inputs: readonly NodeId[], name?: string): NodeId {
     return this.#add(operator, operator.schema, inputs, name)
+  }
+
+  /**
+   * The same over one node that may be running, with the watermark held back until `release`: so it can first be given, by `deliver`,
+   * what its input put out before it was there. Rows of windows long closed are then not late.
+   */
+  addHeld(operator: Operator, input: NodeId, name?: string): NodeId {
+    return this.#add(operator, operator.schema, [input], name, true)
+  }
+
+  /** One tick: the node has caught up, and from now on follows its input's watermark. */
+  release(id: NodeId): void {
+    const node = this.#node(id)
+    const [source] = node.sources
+    node.inputWatermarks[0] = source.watermark
+    this.#tick(() => advanceNode(node, source.watermark))
   }
 
   /** Detaches a node nothing reads from. */
@@ -134,7 +151,13 @@ export class Graph {
     assert(names.size === 0, `snapshot has state of unknown nodes: ${[...names].join(', ')}`)
   }
 
-  #add(operator: Operator | undefined, schema: Schema, inputs: readonly NodeId[], name: string | undefined): NodeId {
+  #add(
+    operator: Operator | undefined,
+    schema: Schema,
+    inputs: readonly NodeId[],
+    name: string | undefined,
+    held = false,
+  ): NodeId {
     assert(!this.#running, 'add within a tick')
     const id = this.#nextId++ as NodeId // the one place where ids are made
     const sources = inputs.map(input => this.#node(input))
@@ -147,7 +170,8 @@ export class Graph {
         for (const { to, input } of node.outputs) to.operator?.onBatch(batch, input, to.emit)
       },
       outputs: [],
-      inputWatermarks: Float64Array.from(sources, source => source.watermark),
+      inputWatermarks: Float64Array.from(sources, source => (held ? Number.NEGATIVE_INFINITY : source.watermark)),
+      sources,
       inputsOpen: Math.max(1, sources.length),
       watermark: Number.NEGATIVE_INFINITY,
       started: false,

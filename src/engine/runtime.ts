@@ -122,6 +122,7 @@ export class Runtime {
     const nodes: NodeId[] = []
     const sources: JobSource[] = []
     const primers: (() => void)[] = []
+    const readers: NodeId[] = []
     let count = 0
     const name = (): string => `${job.name}/${count++}`
     const add = (operator: Operator, inputs: readonly NodeId[]): NodeId => {
@@ -137,7 +138,9 @@ export class Runtime {
     const skipSnapshot = subscription !== undefined && !subscription.request.snapshot
     const scanView = (scan: Scan): NodeId => {
       const { node, view } = this.view(graph, scan.relation)
-      const reader = add(pickColumns(view.schema, scan.columns), [node])
+      const reader = graph.addHeld(pickColumns(view.schema, scan.columns), node, name())
+      nodes.push(reader)
+      readers.push(reader)
       if (!skipSnapshot) primers.push(() => deliverAll(graph, reader, view.contents()))
       return reader
     }
@@ -184,8 +187,9 @@ export class Runtime {
         return subscription?.request.given[scan.relation] ? given(scan) : scanView(scan)
       },
     })
-    const prime = (): void => {
-      for (const primer of primers) primer()
+    const begin = (fresh: boolean): void => {
+      if (fresh) for (const primer of primers) primer()
+      for (const reader of readers) graph.release(reader)
     }
     if (definition?.kind === 'view') {
       const view = new View({
@@ -194,13 +198,13 @@ export class Runtime {
         retention: retention(definition),
       })
       this.#place(graph, job.name, { node: add(view, [root]), view })
-      return { sources, nodes, prime, end: () => this.#views.get(graph)?.delete(job.name) }
+      return { sources, nodes, begin, end: () => this.#views.get(graph)?.delete(job.name) }
     }
     const output = new Output(plan.schema)
     add(output, [root])
     const sink = subscription?.queue ?? (definition?.sink && this.openSink(definition.sink, plan.schema, job.name))
     assert(sink !== undefined, 'a job without a view has a sink')
-    return { sources, nodes, prime, output: { sink, take: () => output.take() } }
+    return { sources, nodes, begin, output: { sink, take: () => output.take() } }
   }
 
   /** Writes undecodable records, as they came, to the source's dead_letter_topic: at least once. */

@@ -217,10 +217,8 @@ export class Dataflow {
       if (section?.watermarks[id]) node.restore(section.watermarks[id], nowMs)
       node.setPartitions(source.partitions(), nowMs)
     }
-    if (!section) {
-      this.graph.start()
-      built.prime?.()
-    }
+    if (!section) this.graph.start()
+    built.begin(section === undefined)
     await this.#drain(job)
     job.pumps = built.sources.map(source => this.#pump(job, source))
   }

@@ -38,8 +38,8 @@ export interface BuiltJob {
   readonly nodes: readonly NodeId[]
   /** Rows for the sink collect here during a tick. */
   readonly output?: { readonly sink: Sink; take(): readonly Batch[] }
-  /** Brings a job that starts on running views up to date: pushes their present contents. Not after a restore. */
-  prime?(): void
+  /** Brings a job that starts on running views up to date; `fresh`: with their present contents, as there is no state to go on from. */
+  begin(fresh: boolean): void
   /** The job is being removed. */
   end?(): void
 }
