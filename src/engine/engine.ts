@@ -1,7 +1,7 @@
 import { parseScript } from '../../grammar/parse.ts'
 import type { Statement as StatementNode } from '../../grammar/statements.ts'
 import { type Clock, randomBytes } from '../base/clock.ts'
-import { EngineError, nearest, notSupported } from '../base/errors.ts'
+import { EngineError, nearest, notSupported, toEngineError } from '../base/errors.ts'
 import type { Logger } from '../base/log.ts'
 import { type Batch, createBatch } from '../batch/batch.ts'
 import { type Column, canonicalInt64, int64At, setInt64 } from '../batch/column.ts'
@@ -17,7 +17,7 @@ import type { LogicalPlan } from '../plan/logical.ts'
 import { Checkpoints } from '../state/checkpoints.ts'
 import { openLocalStore } from '../storage/local-store.ts'
 import type { ObjectStore } from '../storage/object-store.ts'
-import { Catalog } from './catalog.ts'
+import { Catalog, type StoredStatement } from './catalog.ts'
 import { ClientSession } from './client-session.ts'
 import type { ConnectorLookup } from './define-source.ts'
 import { defineObject } from './definitions.ts'
@@ -87,8 +87,7 @@ export class Engine implements SessionFactory, ConnectorLookup {
     const store = openLocalStore(options.dataDir)
     const engine = new Engine(options, store, openLog(options.dataDir))
     for (const stored of await engine.catalog.load()) {
-      const [{ ast }] = parseScript(stored.sql)
-      const object = await defineObject(ast, stored, engine, stored.dataflow)
+      const object = await redefine(stored, engine)
       const job = object && jobOf(object)
       if (job) job.paused = stored.paused ?? false
       if (object) engine.catalog.objects.set(qualifiedName(object), object)
@@ -288,7 +287,11 @@ export class Engine implements SessionFactory, ConnectorLookup {
     await this.supervisor.removeJob(job.dataflow, name)
     const others = [...this.catalog.objects.values()].some(o => o !== object && jobOf(o)?.dataflow === job.dataflow)
     await this.#aside.clear(name)
-    if (!others) await this.checkpoints(job.dataflow).clear()
+    if (others) return
+    for (const dataflow of [job.dataflow, ...(this.catalog.merges.get(job.dataflow) ?? [])]) {
+      await this.checkpoints(dataflow).clear()
+    }
+    this.catalog.merges.delete(job.dataflow)
   }
 
   #dataflows(): DataflowSpec[] {
@@ -348,6 +351,22 @@ export class Engine implements SessionFactory, ConnectorLookup {
   asideRows(kind: AsideRow['kind']): AsideRow[] {
     const rows = this.#aside.jobs().flatMap(job => this.#aside.list(job, { newestFirst: true }))
     return rows.map(({ row }) => row).filter(row => row.kind === kind)
+  }
+}
+
+/** The object of a stored statement. Throws 58000 that names the statement: it was right once, so something around it has changed. */
+async function redefine(stored: StoredStatement, engine: Engine): Promise<CatalogObject | undefined> {
+  try {
+    const [{ ast }] = parseScript(stored.sql)
+    return await defineObject(ast, stored, engine, stored.dataflow)
+  } catch (cause) {
+    const { message, hint } = toEngineError(cause)
+    const statement = stored.sql.replace(/\s+/g, ' ').slice(0, 100)
+    throw new EngineError('58000', `a stored statement can no longer be understood: ${message}`, {
+      cause,
+      detail: statement,
+      hint,
+    })
   }
 }
 

@@ -30,7 +30,7 @@ const CHANGE_FIELDS = [
 /** SELECT: a read of views as they are, of topics from their beginning to their present end; EMIT CHANGES goes on. */
 export async function planQuery(ast: Query, types: ParameterTypes, session: ClientSession): Promise<Plan> {
   const subscribed = subscribeCall(ast)
-  if (subscribed) return await planSubscribe(subscribed, session)
+  if (subscribed) return limited(await planSubscribe(subscribed, session), ast.limit)
   const { engine } = session
   const extra = await discoverTopics(ast, session.options.searchPath, engine)
   const clock = engine.options.clock
@@ -65,6 +65,17 @@ export async function planQuery(ast: Query, types: ParameterTypes, session: Clie
     }
   }
   return { parameterTypes: bound.parameterTypes, schema, run }
+}
+
+/** SELECT * FROM subscribe('v') LIMIT n ends after n changes. */
+function limited(plan: Plan, limit: AstExpr | undefined): Plan {
+  if (limit === undefined) return plan
+  const rowsMax = changesMax(limit)
+  const run: Plan['run'] = async (parameters, signal) => {
+    const result = await plan.run(parameters, signal)
+    return result.kind === 'rows' ? { ...result, batches: firstRows(result.batches, rowsMax) } : result
+  }
+  return { ...plan, run }
 }
 
 function changesMax(limit: AstExpr): number {
