@@ -24,7 +24,7 @@ export const generatorOptions: readonly Option[] = [
   },
   {
     name: 'start_time',
-    doc: 'Time of the first reading. By default now; with rows, so that the last reading is now.',
+    doc: 'Time of the first reading. By default now; in a plain SELECT a minute ago; with rows, so that the last reading is now.',
     parse: timeMs('start_time'),
   },
   {

@@ -10,6 +10,9 @@ const ROWS_MAX = 4096
 const PAUSE_MS = 20
 const WAIT_MS = 500
 
+/** A fleet that sends by the clock keeps nothing: whoever reads what there is gets its last minute. */
+const READ_BACK_MS = 60_000
+
 /** Hands out the fleet's readings: as fast as they are read up to `rows`, else as the clock says they are sent. */
 export class GeneratorSource implements Source {
   readonly #context: SourceContext
@@ -35,7 +38,7 @@ export class GeneratorSource implements Source {
     const { fleet: spec, rows, startMs } = this.#options
     const { bounded, clock } = this.#context
     const nowMs = Math.floor(clock.nowMs())
-    const before = rows === undefined ? 0 : Math.floor((rows * 1000) / spec.rate)
+    const before = rows === undefined ? (bounded ? READ_BACK_MS : 0) : Math.floor((rows * 1000) / spec.rate)
     this.#startMs = position === undefined ? (startMs ?? nowMs - before) : Number(position.start_ms)
     const fleet = new Fleet({ ...spec, startMs: this.#startMs })
     this.#fleet = fleet
