@@ -43,13 +43,11 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
 
 /** Packages, and the one folder that may import each. */
 const PACKAGES: Readonly<Record<string, string>> = {
-  'apache-arrow': 'src/batch',
   lmdb: 'src/log',
   pino: 'src/cli',
   pg: 'src/cli',
   'temporal-polyfill': 'src/expr',
   '@electric-sql/pglite': 'src/engine',
-  '@platformatic/kafka': 'connectors/kafka',
 }
 
 /** Time and chance come in as parameters: only clock.ts asks the machine. */
