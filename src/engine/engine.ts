@@ -170,6 +170,7 @@ export class Engine implements SessionFactory, ConnectorLookup {
     } catch (error) {
       this.catalog.objects.delete(name)
       await this.catalog.save()
+      if (job) await this.#removeJob(name, job)
       throw error
     }
   }
@@ -189,9 +190,14 @@ export class Engine implements SessionFactory, ConnectorLookup {
       )
     }
     const dropped = [...dependants.map(qualifiedName).reverse(), name]
-    for (const each of dropped) await this.#removeJob(each)
+    const jobs = dropped.map(each => {
+      const object = this.catalog.objects.get(each)
+      return object && jobOf(object)
+    })
     for (const each of dropped) this.catalog.objects.delete(each)
+    // First the catalog: a job found there after a crash, its checkpoint gone already, would write all its output again.
     await this.catalog.save()
+    for (const [i, job] of jobs.entries()) if (job) await this.#removeJob(dropped[i], job)
     return dropped
   }
 
@@ -268,24 +274,35 @@ export class Engine implements SessionFactory, ConnectorLookup {
 
   /** Makes one dataflow of several, whose state it takes over: stored before it starts, as its sinks may then go on. */
   async #merge(parts: readonly string[], job: JobObject): Promise<void> {
-    for (const part of parts) await this.supervisor.stop(part, { save: true })
+    const from: string[] = []
+    try {
+      for (const part of parts) await this.supervisor.stop(part, { save: true })
+      // One that was merged and failed before it could save is still what it was merged from.
+      for (const part of parts) {
+        from.push(...((await this.checkpoints(part).latest()) ? [part] : (this.catalog.merges.get(part) ?? [])))
+      }
+    } catch (error) {
+      for (const spec of this.#dataflows()) {
+        if (parts.includes(spec.id) && !this.supervisor.hostOf(spec.id)) await this.#startDataflow(spec, false)
+      }
+      throw error
+    }
     job.dataflow = newDataflowId()
     for (const object of this.catalog.objects.values()) {
       const other = jobOf(object)
       if (other && parts.includes(other.dataflow)) other.dataflow = job.dataflow
     }
-    this.catalog.merges.set(job.dataflow, parts)
+    this.catalog.merges.set(job.dataflow, from)
     await this.catalog.save()
     const spec = this.#dataflows().find(d => d.id === job.dataflow)
     if (spec) await this.#startDataflow(spec, false)
   }
 
-  async #removeJob(name: string): Promise<void> {
-    const object = this.catalog.objects.get(name)
-    const job = object && jobOf(object)
-    if (!job) return
+  /** Ends a job that is no longer in the catalog. */
+  async #removeJob(name: string, job: JobObject): Promise<void> {
+    if (job.dataflow === '') return
     await this.supervisor.removeJob(job.dataflow, name)
-    const others = [...this.catalog.objects.values()].some(o => o !== object && jobOf(o)?.dataflow === job.dataflow)
+    const others = [...this.catalog.objects.values()].some(o => jobOf(o)?.dataflow === job.dataflow)
     await this.#aside.clear(name)
     if (others) return
     for (const dataflow of [job.dataflow, ...(this.catalog.merges.get(job.dataflow) ?? [])]) {

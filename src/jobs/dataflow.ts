@@ -1,6 +1,6 @@
 import { assert } from '../base/assert.ts'
 import type { Clock } from '../base/clock.ts'
-import { type EngineError, toEngineError } from '../base/errors.ts'
+import { EngineError, toEngineError } from '../base/errors.ts'
 import type { Logger } from '../base/log.ts'
 import type { Polled, Position } from '../connector.ts'
 import { Graph } from '../dataflow/graph.ts'
@@ -66,9 +66,11 @@ export class Dataflow {
   #resume = (): void => {}
   #stop = new AbortController()
   #timer: Promise<void> | undefined
+  /** What stopped it. From then on no turn begins: its state may be that of half a tick, which no checkpoint must hold. */
+  #failure: EngineError | undefined
   #failed = (_error: EngineError): void => {}
   #resolveStarted = (): void => {}
-  /** Resolves when every job is built and restored, so that its views can be read. Never, if the start fails. */
+  /** Resolves when every job is built and restored, so that its views can be read. Never, if the start fails: `done` rejects then. */
   readonly started = new Promise<void>(resolve => {
     this.#resolveStarted = resolve
   })
@@ -89,6 +91,15 @@ export class Dataflow {
 
   /** Builds all jobs, restores the latest complete checkpoint, finishes its commits, opens the sources and runs. */
   async start(spec: DataflowSpec): Promise<void> {
+    try {
+      await this.#turn(() => this.#start(spec))
+    } catch (error) {
+      this.#fail(error)
+      throw error
+    }
+  }
+
+  async #start(spec: DataflowSpec): Promise<void> {
     const saved = this.#context.checkpoints && (await latestState(spec, this.#context.checkpoints))
     this.#epoch = saved?.epoch ?? 0
     // Jobs younger than the checkpoint come last, and build on restored ones.
@@ -96,13 +107,18 @@ export class Dataflow {
     for (const job of restored) this.#build(job, saved?.sections[job.name])
     if (saved) this.graph.restore(Object.assign({}, ...restored.map(job => saved.sections[job.name].operators)))
     for (const job of spec.jobs) {
+      if (this.#stop.signal.aborted) throw new EngineError('57P01', 'the job was stopped while it started')
       if (!this.#jobs.has(job.name)) this.#build(job, undefined)
       await this.#open(job.name, saved?.sections[job.name])
     }
+    // Where it begins is a promise too: 'latest' must not mean a later one after a crash.
+    if (!saved?.own) await this.#checkpointNow()
     this.#nextCheckpointMs = this.#context.clock.monotonicMs() + this.#context.settings.checkpointIntervalMs
     this.#timer = this.#runTimer()
+    // Not before every sink is open: rows of one job reach the sinks of those that build on it.
+    for (const job of this.#jobs.values()) this.#run(job)
     this.#resolveStarted()
-    this.#maybeEnded()
+    await this.#maybeEnded()
   }
 
   /** Adds a job to the running graph; its views start with the present contents of those they build on. */
@@ -115,9 +131,8 @@ export class Dataflow {
         await this.#remove(spec.name)
         throw error
       }
-      if (spec.ephemeral) return
-      this.#dirty = true
-      await this.#checkpoint()
+      this.#run(this.#job(spec.name))
+      if (!spec.ephemeral) await this.#checkpointNow()
     })
   }
 
@@ -127,11 +142,10 @@ export class Dataflow {
     if (!job) return
     job.abort.abort()
     await Promise.all(job.pumps)
+    if (this.#failure) return // `close` ends what is left of it
     await this.#turn(async () => {
       await this.#remove(name)
-      if (job.spec.ephemeral) return
-      this.#dirty = true
-      await this.#checkpoint()
+      if (!job.spec.ephemeral) await this.#checkpointNow()
     })
   }
 
@@ -149,18 +163,23 @@ export class Dataflow {
     }
   }
 
-  /** Stops after a last checkpoint, if `save`. Without it, what was not committed never becomes visible. */
+  /** Stops after a last checkpoint, if `save`. Without it, what was not committed never becomes visible. Throws when saving fails, after all is closed. */
   async close(save: boolean): Promise<void> {
     this.#stop.abort()
     for (const job of this.#jobs.values()) job.abort.abort()
-    this.setPaused(false)
+    // One that is still starting waits for the other end in vain from now on.
+    if (this.#timer === undefined) for (const job of this.#jobs.values()) await this.#closeJob(job)
+    await this.#turns
     for (const job of this.#jobs.values()) await Promise.allSettled(job.pumps)
     await this.#timer
-    if (save) await this.#turn(() => this.#checkpoint())
-    await this.#saving.catch(() => {}) // already told by #fail
-    for (const job of this.#jobs.values()) await this.#closeJob(job)
-    this.#jobs.clear()
-    this.#resolveDone()
+    try {
+      if (save && !this.#failure) await this.#turn(() => this.#checkpoint())
+    } finally {
+      await this.#saving.catch(() => {}) // already told by #fail
+      for (const job of this.#jobs.values()) await this.#closeJob(job)
+      this.#jobs.clear()
+      this.#resolveDone()
+    }
   }
 
   /** Runs between ticks, so that nothing changes underneath across its awaits. */
@@ -220,7 +239,10 @@ export class Dataflow {
     if (!section) this.graph.start()
     built.begin(section === undefined)
     await this.#drain(job)
-    job.pumps = built.sources.map(source => this.#pump(job, source))
+  }
+
+  #run(job: Running): void {
+    job.pumps = job.built.sources.map(source => this.#pump(job, source))
   }
 
   #job(name: string): Running {
@@ -232,10 +254,11 @@ export class Dataflow {
   async #pump(job: Running, input: JobSource): Promise<void> {
     const { signal } = job.abort
     const { source } = input
+    const aborted = new Promise<void>(resolve => signal.addEventListener('abort', () => resolve(), { once: true }))
     let polls = 0
     try {
       while (!signal.aborted) {
-        await this.#paused
+        if (this.#paused) await Promise.race([this.#paused, aborted])
         if (signal.aborted) return
         const polled = await source.poll(this.#context.settings.rowsMax, signal)
         if (signal.aborted) return
@@ -271,7 +294,7 @@ export class Dataflow {
     job.positions.set(id, source.position())
     this.#dirty = true
     for (const each of this.#jobs.values()) await this.#drain(each)
-    if (polled.kind === 'end') this.#maybeEnded()
+    if (polled.kind === 'end') await this.#maybeEnded()
   }
 
   async #drain({ built: { output }, aside }: Running): Promise<void> {
@@ -279,10 +302,13 @@ export class Dataflow {
     if (aside.waiting > 0) await aside.flush()
   }
 
-  #maybeEnded(): void {
+  async #maybeEnded(): Promise<void> {
     const jobs = [...this.#jobs.values()]
     const bounded = jobs.some(job => job.built.sources.length > 0)
-    if (bounded && jobs.every(job => job.ended.size === job.built.sources.length)) this.#resolveDone()
+    if (!bounded || jobs.some(job => job.ended.size < job.built.sources.length)) return
+    // Who waits for the end wants to see what came out of it.
+    await this.#checkpoint()
+    this.#resolveDone()
   }
 
   async #runTimer(): Promise<void> {
@@ -320,7 +346,24 @@ export class Dataflow {
    */
   async #checkpoint(): Promise<void> {
     if (!this.#checkpoints || !this.#dirty) return
+    try {
+      await this.#saving
+      await this.#save(this.#checkpoints)
+    } catch (error) {
+      // Some sinks may have prepared and others not: only a new start from the last checkpoint puts that right.
+      this.#fail(error)
+      throw error
+    }
+  }
+
+  /** The same, changed or not, and durable when it resolves. */
+  async #checkpointNow(): Promise<void> {
+    this.#dirty = true
+    await this.#checkpoint()
     await this.#saving
+  }
+
+  async #save(checkpoints: Checkpoints): Promise<void> {
     this.#nextCheckpointMs = Number.POSITIVE_INFINITY
     const startMs = this.#context.clock.monotonicMs()
     const epoch = this.#epoch + 1
@@ -350,7 +393,7 @@ export class Dataflow {
       sections[name] = saved
     }
     this.#dirty = false
-    const durable = this.#checkpoints.write(epoch, sections)
+    const durable = checkpoints.write(epoch, sections)
     const finish = async (): Promise<void> => {
       await durable
       this.#epoch = epoch
@@ -404,13 +447,17 @@ export class Dataflow {
   }
 
   #fail(error: unknown): void {
+    this.#failure ??= toEngineError(error)
     for (const job of this.#jobs.values()) job.abort.abort()
     this.#stop.abort()
-    this.#failed(toEngineError(error))
+    this.#failed(this.#failure)
   }
 
   #turn<T>(work: () => Promise<T>): Promise<T> {
-    const turn = this.#turns.then(work)
+    const turn = this.#turns.then(() => {
+      if (this.#failure) throw this.#failure
+      return work()
+    })
     this.#turns = turn.catch(() => {})
     return turn
   }

@@ -8,6 +8,8 @@ import type { DataflowSpec, JobSpec, JobStatus } from './job.ts'
 
 /** Runs dataflows somewhere: in this thread (`Host`) or in a worker (`RemoteHost`). */
 export interface JobHost {
+  /** Resolves when the thread is gone, and with it everything that ran there. Undefined: it lives as long as the process. */
+  readonly lost?: Promise<void>
   /** Resolves when the dataflow runs; throws when it cannot start. */
   start(spec: DataflowSpec, options: { readonly paused: boolean }): Promise<void>
   /** Resolves when all its bounded sources have ended or it was stopped; rejects with what made it fail. */
@@ -113,6 +115,7 @@ export function serveHost(host: Host, port: MessagePort): void {
 
 /** A host in a worker thread. When the worker dies, everything under way rejects with 57P01. */
 export class RemoteHost implements JobHost {
+  readonly lost: Promise<void>
   #channel: Channel
 
   constructor(worker: Worker) {
@@ -122,15 +125,18 @@ export class RemoteHost implements JobHost {
     worker.on('error', error => {
       cause = error
     })
-    worker.on('exit', code => {
-      const why = cause instanceof Error ? cause.message : `exit code ${code}`
-      channel.close(
-        new EngineError('57P01', `the worker thread of the job ended: ${why}`, {
-          actor: 'external',
-          retryable: true,
-          cause,
-        }),
-      )
+    this.lost = new Promise(resolve => {
+      worker.on('exit', code => {
+        const why = cause instanceof Error ? cause.message : `exit code ${code}`
+        channel.close(
+          new EngineError('57P01', `the worker thread of the job ended: ${why}`, {
+            actor: 'external',
+            retryable: true,
+            cause,
+          }),
+        )
+        resolve()
+      })
     })
   }
 

@@ -4,6 +4,8 @@ import type { DataflowSpec, JobSection } from './job.ts'
 /** What a dataflow goes on from. */
 export interface SavedState {
   readonly epoch: number
+  /** False: it is still that of the dataflows it was merged from. */
+  readonly own: boolean
   /** By job. */
   readonly sections: Readonly<Record<string, JobSection>>
 }
@@ -14,7 +16,7 @@ export async function latestState(
   checkpoints: (dataflow: string) => Checkpoints,
 ): Promise<SavedState | undefined> {
   const own = await checkpoints(spec.id).latest()
-  if (own) return { epoch: own.epoch, sections: own.sections as SavedState['sections'] } // written by Dataflow
+  if (own) return { epoch: own.epoch, own: true, sections: own.sections as SavedState['sections'] } // written by Dataflow
   let epoch = 0
   let sections: SavedState['sections'] = {}
   for (const parent of spec.mergedFrom) {
@@ -23,5 +25,5 @@ export async function latestState(
     epoch = Math.max(epoch, saved.epoch)
     sections = { ...sections, ...(saved.sections as SavedState['sections']) } // likewise
   }
-  return epoch > 0 ? { epoch, sections } : undefined
+  return epoch > 0 ? { epoch, own: false, sections } : undefined
 }

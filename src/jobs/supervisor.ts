@@ -80,7 +80,7 @@ export class Supervisor {
     if (!entry) return
     entry.spec = { ...entry.spec, jobs: entry.spec.jobs.filter(j => j.name !== job) }
     if (entry.spec.jobs.length === 0) await this.stop(dataflow, { save: false })
-    else await entry.host.removeJob(dataflow, job)
+    else if (this.#hosts.includes(entry.host)) await entry.host.removeJob(dataflow, job)
   }
 
   /** Stops reading the sources, or goes on; views stay readable. */
@@ -97,12 +97,20 @@ export class Supervisor {
     if (!entry) return
     this.#dataflows.delete(dataflow)
     entry.stop.abort()
-    await entry.host.stop(dataflow, { save })
-    await entry.running
+    try {
+      // With a thread that is gone all has stopped; the last checkpoint is what is left of it.
+      if (this.#hosts.includes(entry.host)) await entry.host.stop(dataflow, { save })
+    } finally {
+      await entry.running
+    }
   }
 
+  /** Stops all, each after a last checkpoint. One that cannot be saved goes on from the checkpoint before, next time. */
   async stopAll(): Promise<void> {
-    await Promise.all([...this.#dataflows.keys()].map(id => this.stop(id, { save: true })))
+    const stops = [...this.#dataflows.keys()].map(id => this.stop(id, { save: true }))
+    for (const result of await Promise.allSettled(stops)) {
+      if (result.status === 'rejected') this.#log.warn({ error: String(result.reason) }, 'a job could not be saved')
+    }
   }
 
   /** Where a dataflow runs; undefined when it does not. */
@@ -135,12 +143,11 @@ export class Supervisor {
     if (best !== undefined && (best[1] === 0 || this.#hosts.length >= this.#hostsMax)) return best[0]
     const host = this.#newHost()
     this.#hosts.push(host)
+    // The next start makes another.
+    void host.lost?.then(() => {
+      this.#hosts = this.#hosts.filter(h => h !== host)
+    })
     return host
-  }
-
-  /** A host whose thread is gone: the next start makes another. */
-  forget(host: JobHost): void {
-    this.#hosts = this.#hosts.filter(h => h !== host)
   }
 
   async #keepRunning(entry: Supervised, started: boolean): Promise<void> {
@@ -151,7 +158,9 @@ export class Supervisor {
         if (!runs) {
           if (!this.#hosts.includes(entry.host)) entry.host = this.leastLoaded()
           entry.state = 'starting'
-          await entry.host.start(entry.spec, { paused: entry.paused })
+          const { paused } = entry
+          await entry.host.start(entry.spec, { paused })
+          if (entry.paused !== paused) await entry.host.setPaused(entry.spec.id, entry.paused)
         }
         runs = false
         entry.state = 'running'
@@ -170,7 +179,8 @@ export class Supervisor {
   }
 
   async #afterFailure(entry: Supervised, error: EngineError): Promise<void> {
-    await entry.host.stop(entry.spec.id, { save: false }).catch(() => this.forget(entry.host))
+    // Fails only with its thread.
+    await entry.host.stop(entry.spec.id, { save: false }).catch(() => entry.host.lost)
     const { id } = entry.spec
     entry.state = 'failed'
     entry.error = error
