@@ -22,3 +22,6 @@ SELECT 'x', count(*) FROM readings GROUP BY 1;
 SELECT readings.room, count(*) FROM readings GROUP BY room ORDER BY readings.room;
 SELECT DISTINCT ON (room) room FROM readings;
 SELECT room, sum(n) OVER (PARTITION BY room) FROM readings;
+SELECT room, first(n), last(n), any_value(n), latest_by_offset(n), last(n, temperature), last(n ORDER BY n) FROM readings GROUP BY room;
+SELECT room, last(m) FROM (SELECT room, window_end, max(n) AS m FROM TUMBLE(readings, ts, INTERVAL '1 minute') GROUP BY room, window_end) w GROUP BY room;
+SELECT first(x) FROM (SELECT n AS x FROM readings) r;

@@ -106,10 +106,13 @@ export function aggregateNames(): Iterable<string> {
   return byName.keys()
 }
 
-/** Whether a call with one argument means "by event time": the binder then adds the time column, where the input has one, as the second. */
+/**
+ * Whether a call with one argument means "by event time": the binder then adds the time column, where the input has one, as the second.
+ * ksqlDB's names say by offset, which is the order of arrival.
+ */
 export function wantsEventTime(name: string): boolean {
   const id = byName.get(name)?.id
-  return (id === 'first' || id === 'last') && name !== 'any_value'
+  return (id === 'first' || id === 'last') && name !== 'any_value' && !name.endsWith('_by_offset')
 }
 
 /**

@@ -1,8 +1,10 @@
 import type * as ast from '../../../grammar/ast.ts'
 import { EngineError, notSupported } from '../../base/errors.ts'
-import { resolveAggregate } from '../../expr/aggregate/resolve.ts'
+import { resolveAggregate, wantsEventTime } from '../../expr/aggregate/resolve.ts'
 import type { AggregateCall, Expr, SortKey } from '../../expr/expr.ts'
 import { fingerprint, someExpr } from '../../expr/walk.ts'
+import type { LogicalPlan } from '../logical.ts'
+import { eventTimeOf } from '../properties.ts'
 import { coerce, coerceBoolean, settle } from './coerce.ts'
 import { located } from './context.ts'
 import { bindExpr, type Env } from './expression.ts'
@@ -14,12 +16,15 @@ import { bindSortKey } from './sort-keys.ts'
  */
 export class AggregateCollector {
   readonly calls: AggregateCall[] = []
+  /** What first(x) and last(x) go by; undefined: the input has no event time, and they go by arrival. */
+  readonly eventTime: Expr | undefined
   #firstColumn: number
   #known = new Map<string, number>()
 
-  /** `inputWidth`: how many columns the ungrouped input has. */
-  constructor(inputWidth: number) {
-    this.#firstColumn = inputWidth
+  constructor(input: LogicalPlan) {
+    this.#firstColumn = input.schema.fields.length
+    const time = eventTimeOf(input).at(0)
+    this.eventTime = time && { kind: 'column', index: time.column, ...input.schema.fields[time.column] }
   }
 
   /** The column that stands for the call; equal calls share one. */
@@ -64,7 +69,8 @@ export function bindAggregate(node: ast.Call, name: string, env: Env): Expr {
   const inner: Env = { ...env, aggregates: undefined, insideAggregate: true, clause: 'an aggregate' }
   const order = node.orderBy.map(item => bindSortKey(item, inner))
   const written = node.args.map(arg => bindExpr(arg, inner))
-  const args = node.withinGroup ? [...written, ...order.map(key => key.expr)] : written
+  const behind = node.withinGroup ? order.map(key => key.expr) : impliedOrder(node, name, aggregates)
+  const args = [...written, ...behind]
   const places = node.withinGroup ? [...node.args, ...node.orderBy] : node.args
   const resolved = located(node.at, () =>
     resolveAggregate(
@@ -75,9 +81,8 @@ export function bindAggregate(node: ast.Call, name: string, env: Env): Expr {
   if (!resolved) throw new EngineError('42883', `aggregate ${name} does not exist`, { position })
   const cast = args.map((arg, i) => {
     const to = resolved.argTypes[i]
-    return to.kind === 'unknown'
-      ? settle(arg, context, places[i].at)
-      : coerce(arg, to, 'implicit', context, places[i].at)
+    const { at } = places.at(i) ?? node
+    return to.kind === 'unknown' ? settle(arg, context, at) : coerce(arg, to, 'implicit', context, at)
   })
   // What DISTINCT already put in order by itself must be asked for in terms of the arguments, as in Postgres.
   if (
@@ -99,6 +104,12 @@ export function bindAggregate(node: ast.Call, name: string, env: Env): Expr {
     orderBy: node.withinGroup ? descending(order, cast.slice(written.length)) : order,
     type: resolved.type,
   })
+}
+
+/** first(x) is the value at the earliest event time: rows may arrive in another order. An ORDER BY of its own says otherwise. */
+function impliedOrder(node: ast.Call, name: string, { eventTime }: AggregateCollector): readonly Expr[] {
+  const implied = node.args.length === 1 && node.orderBy.length === 0 && wantsEventTime(name)
+  return implied && eventTime ? [eventTime] : []
 }
 
 /** WITHIN GROUP's keys are arguments; the order matters only where it goes down. */

@@ -42,7 +42,7 @@ export function bindSelect(
   if (node.where) {
     plan = filter(plan, bindBoolean(node.where, { context, scope, clause: 'WHERE' }, 'WHERE'))
   }
-  const aggregates = new AggregateCollector(plan.schema.fields.length)
+  const aggregates = new AggregateCollector(plan)
   const inner: Env = { context, scope, clause: 'SELECT', aggregates }
   const bound = selectItems(node, inner)
   const keep = keepUnknown && !node.distinct && orderBy.length === 0
