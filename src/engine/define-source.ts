@@ -1,12 +1,12 @@
 import type { CreateRelation, Option as OptionNode } from '../../grammar/statements.ts'
 import { EngineError, notSupported } from '../base/errors.ts'
-import { BIGINT, type DataType, type Field, INTEGER, JSONB, TEXT, TIMESTAMPTZ } from '../batch/types.ts'
+import type { Field } from '../batch/types.ts'
 import type { Connector } from '../connector.ts'
-import type { DecodedColumn, FormatName } from '../format/format.ts'
+import type { FormatName } from '../format/format.ts'
 import { bindWatermark } from '../plan/bind/ddl.ts'
-import { dataTypeOf } from '../plan/bind/types.ts'
 import { type ConnectionObject, type FormatOptions, qualifiedName, type SourceSpec } from './objects.ts'
 import { connectorOptions, optionTexts, parseChoice, parseDurationMs, takeOption } from './options.ts'
+import { sourceColumns } from './source-columns.ts'
 
 /** Names that other engines' users give to options of ours. */
 const ALIASES: Readonly<Record<string, string>> = {
@@ -94,6 +94,7 @@ export function defineSource(
   statement: CreateRelation,
   relation: string,
   lookup: ConnectorLookup,
+  timeZone: string,
 ): { spec: SourceSpec; fields: Field[]; needs: readonly string[] } {
   const options = optionTexts(statement.options)
   const timestampColumn = takeOption(options, 'timestamp', text => text.toLowerCase())
@@ -103,7 +104,7 @@ export function defineSource(
   const external = readExternal(options, relation.split('.').slice(1).join('.'), lookup)
   if (!external.connector.source)
     throw new EngineError('0A000', `connector "${external.connector.name}" can only write`)
-  const columns = sourceColumns(statement)
+  const { columns, computed } = sourceColumns(statement, timeZone)
   const fields = columns.map(({ name, type }) => ({ name, type }))
   if (statement.watermarks.length > 1) throw notSupported('a second watermark', statement.watermarks[1].at + 1)
   const [watermark] = statement.watermarks
@@ -118,6 +119,7 @@ export function defineSource(
       format: external.format,
       formatOptions: external.formatOptions,
       columns,
+      computed,
       watermark: watermark ? bindWatermark(watermark, { fields }) : named,
       idleTimeoutMs,
       // A recorded file or the past of a topic has no wall clock to be ahead of, but its rows are behind it anyway.
@@ -131,50 +133,4 @@ function indexOf(fields: readonly Field[], name: string): number {
   const index = fields.findIndex(f => f.name === name)
   if (index < 0) throw new EngineError('42703', `option "timestamp" names column "${name}", which is not declared`)
   return index
-}
-
-const METADATA: Readonly<
-  Record<string, { readonly metadata: DecodedColumn['metadata']; readonly type: DataType } | undefined>
-> = {
-  key: { metadata: 'key', type: TEXT },
-  partition: { metadata: 'partition', type: INTEGER },
-  offset: { metadata: 'offset', type: BIGINT },
-  timestamp: { metadata: 'timestamp', type: TIMESTAMPTZ },
-  headers: { metadata: 'headers', type: JSONB },
-  topic: { metadata: 'topic', type: TEXT },
-}
-
-function sourceColumns(statement: CreateRelation): DecodedColumn[] {
-  const columns: DecodedColumn[] = []
-  for (const column of statement.columns) {
-    if (column.generated)
-      throw notSupported(`the generated column "${column.name}"`, column.at + 1, 'compute it in a view')
-    if (columns.some(c => c.name === column.name)) {
-      throw new EngineError('42701', `column "${column.name}" is declared twice`, { position: column.at + 1 })
-    }
-    const from = column.metadata?.from === 'metadata' ? (column.metadata.name ?? column.name) : column.metadata?.from
-    const metadata = from === undefined ? undefined : METADATA[from]
-    if (from !== undefined && !metadata) {
-      throw new EngineError('42703', `there is no record metadata "${from}"`, {
-        position: column.at + 1,
-        hint: Object.keys(METADATA).join(', '),
-      })
-    }
-    columns.push({
-      name: column.name,
-      type: dataTypeOf(column.type),
-      path: column.path,
-      timeFormat: column.format,
-      metadata: metadata?.metadata,
-    })
-  }
-  for (const include of statement.includes) {
-    if (include.header !== undefined)
-      throw notSupported('INCLUDE HEADER of one name', include.at + 1, 'INCLUDE HEADERS gives all as jsonb')
-    const known = METADATA[include.what]
-    if (!known) throw notSupported(`INCLUDE ${include.what.toUpperCase()}`, include.at + 1)
-    const { metadata, type } = known
-    columns.push({ name: include.as ?? `_${include.what}`, type, metadata })
-  }
-  return columns
 }

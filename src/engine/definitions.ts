@@ -109,7 +109,7 @@ async function defineRelation(ast: CreateRelation, context: StatementContext, en
     statement = await sampledColumns(ast, relation, engine)
     sql = print(statement)
   }
-  const { spec, fields, needs } = defineSource(statement, relation, engine)
+  const { spec, fields, needs } = defineSource(statement, relation, engine, context.timeZone)
   const flavour = ast.relation === 'stream' ? 'stream' : 'source'
   return { kind: 'source', flavour, ...common(ast, { ...context, sql }, needs), schema: { fields }, spec }
 }

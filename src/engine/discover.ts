@@ -66,7 +66,7 @@ async function discoverTopic(relation: string, options: string, engine: Engine):
   const [{ ast }] = parseScript(`CREATE SOURCE discovered WITH (${options})`)
   if (ast?.kind !== 'create-relation')
     throw new EngineError('XX000', 'the statement of a topic without DDL did not parse')
-  return defineSource(await sampledColumns(ast, relation, engine), relation, engine).spec
+  return defineSource(await sampledColumns(ast, relation, engine), relation, engine, 'UTC').spec
 }
 
 /** The statement with columns found in a sample of the topic. Throws 42P16 when there is nothing to find them in. */

@@ -36,6 +36,7 @@ import { contentsOf, readPlan } from './read.ts'
 import { ASIDE_ROWS_MAX, produce } from './runtime.ts'
 import { scansOf } from './scans.ts'
 import type { Session, SessionFactory, Statement } from './session.ts'
+import { writtenColumns } from './source-columns.ts'
 import { systemRelations, systemRows } from './system.ts'
 
 export interface EngineOptions {
@@ -354,7 +355,7 @@ export class Engine implements SessionFactory, ConnectorLookup {
     if (nested) {
       throw notSupported(`INSERT into "${object.shortName}", whose column "${nested.name}" is read from ${nested.path}`)
     }
-    const values = spec.columns.flatMap((c, i) => (c.metadata === undefined ? [i] : []))
+    const values = writtenColumns(spec)
     const columns = values.map(i => asWritten(rows.columns[i], spec.columns[i].timeFormat))
     const fields = values.map(i => {
       const { name, type, timeFormat } = spec.columns[i]

@@ -1,5 +1,6 @@
 import type { Query } from '../../grammar/query.ts'
 import type { Schema } from '../batch/types.ts'
+import type { Expr } from '../expr/expr.ts'
 import type { DecodedColumn, FormatName } from '../format/format.ts'
 import type { EventTime, LogicalPlan } from '../plan/logical.ts'
 
@@ -81,6 +82,8 @@ export interface SourceSpec {
   readonly formatOptions: FormatOptions
   /** Every column of the relation, in order. */
   readonly columns: readonly DecodedColumn[]
+  /** Generated columns by index, over all columns of the relation, and the time zone they are computed in. */
+  readonly computed?: { readonly exprs: Readonly<Record<number, Expr>>; readonly timeZone: string }
   readonly watermark?: { readonly column: number; readonly delayMicros: number }
   readonly idleTimeoutMs: number
   readonly maxFutureMs: number

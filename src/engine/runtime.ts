@@ -9,7 +9,7 @@ import type { Graph, NodeId } from '../dataflow/graph.ts'
 import type { Operator, SideOutput } from '../dataflow/operator.ts'
 import { SourceNode } from '../dataflow/source-node.ts'
 import { formatDatum } from '../expr/text.ts'
-import { createDecoder, createEncoder, type EncodeOptions } from '../format/format.ts'
+import { createDecoder, createEncoder, type DecodedColumn, type EncodeOptions } from '../format/format.ts'
 import { Aside, type AsideRow } from '../jobs/aside.ts'
 import { Dataflow, type DataflowContext, type DataflowSettings, defaultSettings } from '../jobs/dataflow.ts'
 import { Host } from '../jobs/host.ts'
@@ -22,10 +22,12 @@ import { isChanging } from '../plan/properties.ts'
 import { Checkpoints } from '../state/checkpoints.ts'
 import { openLocalStore } from '../storage/local-store.ts'
 import { buildPlan } from './build.ts'
+import { ComputedColumns } from './computed-columns.ts'
 import type { FormatOptions, JobDefinition, SinkSpec, SourceSpec } from './objects.ts'
 import { parseOptionValues } from './options.ts'
 import type { BatchQueue } from './queue.ts'
 import { type ReadRequest, runRequest } from './read.ts'
+import { writtenColumns } from './source-columns.ts'
 
 interface PlacedView {
   readonly node: NodeId
@@ -77,16 +79,25 @@ export class Runtime {
 
   openSource(spec: SourceSpec, scan: Pick<Scan, 'columns'>, job: string, bounded: boolean): Source {
     const connector = this.#connector(spec.connector)
-    const columns = scan.columns.map(c => spec.columns[c])
-    const declared = spec.columns.filter(c => c.metadata === undefined).map(c => c.name)
-    const source = connector.source?.({
-      options: parseOptionValues(connector, spec.options),
-      decoder: createDecoder(spec.format, columns, { ...spec.formatOptions, declared }),
-      bounded,
-      ...this.#common(job),
+    const declared = writtenColumns(spec).map(c => spec.columns[c].name)
+    const open = (columns: readonly DecodedColumn[]): Source => {
+      const source = connector.source?.({
+        options: parseOptionValues(connector, spec.options),
+        decoder: createDecoder(spec.format, columns, { ...spec.formatOptions, declared }),
+        bounded,
+        ...this.#common(job),
+      })
+      assert(source !== undefined, `${connector.name} reads`)
+      return source
+    }
+    if (!scan.columns.some(c => spec.computed?.exprs[c])) return open(scan.columns.map(c => spec.columns[c]))
+    return new ComputedColumns({
+      spec,
+      columns: scan.columns,
+      open,
+      nowMs: () => this.clock.nowMs(),
+      describe: rowAsJson,
     })
-    assert(source !== undefined, `${connector.name} reads`)
-    return source
   }
 
   openSink(spec: SinkSpec, schema: Schema, job: string) {

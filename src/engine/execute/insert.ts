@@ -10,6 +10,7 @@ import { substituteInExpr } from '../../plan/parameters.ts'
 import type { ClientSession } from '../client-session.ts'
 import type { SourceObject } from '../objects.ts'
 import type { Result } from '../session.ts'
+import { writtenColumns } from '../source-columns.ts'
 import { command, type ParameterTypes, type Plan } from './plan-statement.ts'
 
 /** INSERT … VALUES into a source or stream: produces to its topic. The statement answers when the records are durable. */
@@ -41,7 +42,7 @@ function evaluate(expr: Expr, context: { nowMicros: number; timeZone: string }):
 
 /** The columns the statement gives, in its order: without a list the first ones of the source. */
 function targetColumns(ast: Insert, object: SourceObject): Schema {
-  const own = object.schema.fields.filter((_, i) => object.spec.columns[i].metadata === undefined)
+  const own = writtenColumns(object.spec).map(i => object.schema.fields[i])
   if (ast.columns.length === 0) return { fields: own }
   const fields = ast.columns.map(({ name, at }) => {
     const field = own.find(f => f.name === name)

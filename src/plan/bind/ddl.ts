@@ -4,6 +4,8 @@ import { EngineError, nearest } from '../../base/errors.ts'
 import { type DataType, type Datum, type Field, type Schema, typeName } from '../../batch/types.ts'
 import type { Expr } from '../../expr/expr.ts'
 import { fold } from '../../expr/fold.ts'
+import { collectColumns } from '../../expr/walk.ts'
+import { settle } from './coerce.ts'
 import { type BindContext, type BindOptions, createContext, located } from './context.ts'
 import { bindExpr, type Env } from './expression.ts'
 import { assign } from './insert.ts'
@@ -69,11 +71,30 @@ export function bindDefault(node: AstExpr, field: Field, options: Partial<BindOp
   return assign(bindExpr(node, { context, scope: EMPTY_SCOPE, clause: 'DEFAULT' }), field, context, node.at)
 }
 
-/** `c AS expr`, GENERATED ALWAYS AS: an expression over the other columns. */
-export function bindGenerated(node: AstExpr, field: Field, others: Schema, options: Partial<BindOptions> = {}): Expr {
+/**
+ * `c AS expr`, GENERATED ALWAYS AS: an expression over the other columns, of the column's type; of its own where that is unknown.
+ * `generated`: which columns are, for none may read another, as in Postgres.
+ */
+export function bindGenerated(
+  node: AstExpr,
+  field: Field,
+  columns: Schema,
+  generated: readonly number[],
+  options: Partial<BindOptions> = {},
+): Expr {
   const context = definitionContext(options)
-  const env: Env = { context, scope: scopeOf(others), clause: 'a generated column' }
-  return assign(bindExpr(node, env), field, context, node.at)
+  const bound = bindExpr(node, { context, scope: scopeOf(columns), clause: 'a generated column' })
+  const read = new Set<number>()
+  collectColumns(bound, read)
+  const other = generated.find(index => read.has(index))
+  if (other !== undefined) {
+    const name = columns.fields[other].name
+    throw new EngineError('42P17', `generated column "${field.name}" cannot use generated column "${name}"`, {
+      position: node.at + 1,
+      hint: `Write the expression of "${name}" in its place.`,
+    })
+  }
+  return field.type.kind === 'unknown' ? settle(bound, context, node.at) : assign(bound, field, context, node.at)
 }
 
 /** One expression over given columns, as it stands: for conditions that come from elsewhere than a query. */
