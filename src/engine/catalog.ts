@@ -16,6 +16,8 @@ export interface StoredStatement {
   readonly sql: string
   readonly searchPath: readonly string[]
   readonly timeZone: string
+  /** Of an object that its statement does not name: the job of an INSERT. */
+  readonly name?: string
   readonly dataflow?: string
   readonly paused?: boolean
 }
@@ -63,7 +65,8 @@ export class Catalog {
     const statements = [...this.objects.values()].map(object => {
       const job = jobOf(object)
       const { sql, searchPath, timeZone } = object
-      return { sql, searchPath, timeZone, dataflow: job?.dataflow, paused: job?.paused }
+      const name = object.kind === 'sink' && object.target !== undefined ? object.shortName : undefined
+      return { sql, searchPath, timeZone, name, dataflow: job?.dataflow, paused: job?.paused }
     })
     const stored: StoredCatalog = { version: 1, statements, merges: Object.fromEntries(this.merges) }
     await this.#store.put(KEY, [new TextEncoder().encode(JSON.stringify(stored, undefined, 1))])

@@ -2,6 +2,7 @@ import { parseScript } from '../../grammar/parse.ts'
 import type { Statement as StatementNode } from '../../grammar/statements.ts'
 import { EngineError } from '../base/errors.ts'
 import type { DataType, Datum } from '../batch/types.ts'
+import type { EvalContext } from '../expr/expr.ts'
 import { Cursors } from './cursors.ts'
 import type { Engine, StatementContext } from './engine.ts'
 import { type Plan, planStatement } from './execute/plan-statement.ts'
@@ -44,6 +45,11 @@ export class ClientSession implements Session {
 
   context(statement: Statement): StatementContext {
     return { sql: statement.sql, searchPath: this.options.searchPath, timeZone: this.options.timeZone }
+  }
+
+  /** What expressions of the statement that runs now may know: one now() for all of it. */
+  evalContext(): EvalContext {
+    return { nowMicros: Math.floor(this.engine.options.clock.nowMs() * 1000), timeZone: this.options.timeZone }
   }
 
   parse(sql: string): Statement[] {

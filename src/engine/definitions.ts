@@ -17,6 +17,7 @@ import { bindQuery } from '../plan/bind/query.ts'
 import type { EventTime, LogicalPlan } from '../plan/logical.ts'
 import { optimize } from '../plan/optimize.ts'
 import { eventTimeOf, isChanging } from '../plan/properties.ts'
+import { defineInsert } from './define-insert.ts'
 import { defineSource, readExternal } from './define-source.ts'
 import { sampledColumns } from './discover.ts'
 import type { Engine, StatementContext } from './engine.ts'
@@ -24,7 +25,7 @@ import type { CatalogObject, JobDefinition, JobObject, SinkSpec, SourceSpec } fr
 import { optionTexts, parseDurationMs, takeOption } from './options.ts'
 
 /**
- * The catalog object a CREATE statement means; undefined when the statement creates nothing. Nothing is started or stored.
+ * The catalog object a statement means; undefined when the statement creates nothing. Nothing is started or stored.
  * The same at the first run and at each restart, where `dataflow` names the running dataflow it belongs to.
  */
 export async function defineObject(
@@ -46,6 +47,8 @@ export async function defineObject(
       return defineSink(ast, context, engine, dataflow)
     case 'create-as':
       return defineStreamAs(ast, context, engine, dataflow)
+    case 'insert':
+      return defineInsert(ast, context, engine, dataflow)
     default:
       return undefined
   }

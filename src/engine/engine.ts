@@ -1,11 +1,9 @@
 import { parseScript } from '../../grammar/parse.ts'
 import type { Statement as StatementNode } from '../../grammar/statements.ts'
 import { type Clock, randomBytes } from '../base/clock.ts'
-import { EngineError, nearest, notSupported, toEngineError } from '../base/errors.ts'
+import { EngineError, nearest, toEngineError } from '../base/errors.ts'
 import type { Logger } from '../base/log.ts'
 import { type Batch, createBatch } from '../batch/batch.ts'
-import { type Column, canonicalInt64, int64At, setInt64 } from '../batch/column.ts'
-import { BIGINT } from '../batch/types.ts'
 import type { Connector } from '../connector.ts'
 import type { AsideRow } from '../jobs/aside.ts'
 import type { JobHost } from '../jobs/host.ts'
@@ -38,6 +36,7 @@ import { scansOf } from './scans.ts'
 import type { Session, SessionFactory, Statement } from './session.ts'
 import { writtenColumns } from './source-columns.ts'
 import { systemRelations, systemRows } from './system.ts'
+import { writtenSpec } from './written-rows.ts'
 
 export interface EngineOptions {
   readonly dataDir: string
@@ -57,6 +56,8 @@ export interface StatementContext {
   readonly sql: string
   readonly searchPath: readonly string[]
   readonly timeZone: string
+  /** Of a stored object whose statement does not name it. */
+  readonly name?: string
 }
 
 /** The engine behind every door: holds the catalog, keeps its jobs running, answers reads. One per data directory. */
@@ -351,18 +352,9 @@ export class Engine implements SessionFactory, ConnectorLookup {
   /** Writes rows to a source's topic; resolves when they are durable and visible. */
   async produce(object: SourceObject, rows: Batch): Promise<void> {
     const { spec } = object
-    const nested = spec.columns.find(c => c.path !== undefined && c.path !== `$.${c.name}`)
-    if (nested) {
-      throw notSupported(`INSERT into "${object.shortName}", whose column "${nested.name}" is read from ${nested.path}`)
-    }
-    const values = writtenColumns(spec)
-    const columns = values.map(i => asWritten(rows.columns[i], spec.columns[i].timeFormat))
-    const fields = values.map(i => {
-      const { name, type, timeFormat } = spec.columns[i]
-      return { name, type: epochUnit(timeFormat) === undefined ? type : BIGINT }
-    })
-    const batch = createBatch({ fields }, rows.rowCount, columns)
-    await produce(spec, batch, this.options)
+    const { fields, timeFormats } = writtenSpec(object)
+    const columns = writtenColumns(spec).map(i => rows.columns[i])
+    await produce({ ...spec, timeFormats }, createBatch({ fields }, rows.rowCount, columns), this.options)
   }
 
   /** What jobs put aside, newest first. */
@@ -394,21 +386,4 @@ function jobSpec(name: string, job: JobObject): JobSpec {
 
 function newDataflowId(): string {
   return Buffer.from(randomBytes(8)).toString('hex')
-}
-
-/** Microseconds in one unit of a declared time format; undefined when it is text. */
-function epochUnit(timeFormat: string | undefined): number | undefined {
-  return { epoch_s: 1e6, epoch_ms: 1000, epoch_us: 1, epoch_ns: 0.001 }[timeFormat ?? '']
-}
-
-/** A time column as the numbers its source declares to read. */
-function asWritten(column: Column, timeFormat: string | undefined): Column {
-  const unit = epochUnit(timeFormat)
-  if (unit === undefined || column.storage !== 'int64') return column
-  const words = column.words.slice()
-  for (let i = 0; i < words.length / 2; i++) {
-    const micros = BigInt(int64At(column.words, i))
-    setInt64(words, i, canonicalInt64(unit < 1 ? micros * 1000n : micros / BigInt(unit)))
-  }
-  return { storage: 'int64', words, valid: column.valid }
 }

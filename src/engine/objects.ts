@@ -55,6 +55,8 @@ export interface SinkObject extends Common {
   readonly kind: 'sink'
   readonly schema: Schema
   readonly job: JobObject
+  /** Qualified name of the source that an INSERT INTO … SELECT fills. */
+  readonly target?: string
 }
 
 /** A standing job of the catalog. */
@@ -100,6 +102,8 @@ export interface SinkSpec {
   readonly key: readonly number[]
   /** Rows taken back become null values under their key. False: they are an error. */
   readonly upsert: boolean
+  /** By column: the time format whose numbers are written (see `asWritten`). */
+  readonly timeFormats?: readonly (string | undefined)[]
 }
 
 /** What a job runs; crosses threads as plain data. */

@@ -28,6 +28,7 @@ import { parseOptionValues } from './options.ts'
 import type { BatchQueue } from './queue.ts'
 import { type ReadRequest, runRequest } from './read.ts'
 import { writtenColumns } from './source-columns.ts'
+import { writingTimes } from './written-rows.ts'
 
 interface PlacedView {
   readonly node: NodeId
@@ -102,11 +103,13 @@ export class Runtime {
 
   openSink(spec: SinkSpec, schema: Schema, job: string) {
     const connector = this.#connector(spec.connector)
-    const encoder = createEncoder(spec.format, schema, {
-      ...encodeOptions(spec.formatOptions),
-      key: spec.key,
-      envelope: spec.upsert ? 'upsert' : 'append',
-    })
+    const encoder = writingTimes(schema, spec.timeFormats ?? [], written =>
+      createEncoder(spec.format, written, {
+        ...encodeOptions(spec.formatOptions),
+        key: spec.key,
+        envelope: spec.upsert ? 'upsert' : 'append',
+      }),
+    )
     const sink = connector.sink?.({
       options: parseOptionValues(connector, spec.options),
       encoder,
@@ -291,7 +294,7 @@ export const ASIDE_ROWS_MAX = 10_000
 
 /** Writes rows to a topic through a sink of their own, once, without a transaction. Resolves when they are durable and visible. */
 export async function produce(
-  spec: Pick<SourceSpec, 'connector' | 'options' | 'format' | 'formatOptions'>,
+  spec: Pick<SourceSpec, 'connector' | 'options' | 'format' | 'formatOptions'> & Pick<SinkSpec, 'timeFormats'>,
   batch: Batch,
   environment: {
     readonly connectors: readonly Connector[]
@@ -306,7 +309,9 @@ export async function produce(
   if (!connector?.sink) throw new EngineError('0A000', `connector "${spec.connector}" can only read`)
   const known = connector.options.map(o => o.name)
   const options = known.includes('delivery') ? { ...spec.options, delivery: 'at_least_once' } : spec.options
-  const encoder = createEncoder(spec.format, batch.schema, encodeOptions(spec.formatOptions))
+  const encoder = writingTimes(batch.schema, spec.timeFormats ?? [], written =>
+    createEncoder(spec.format, written, encodeOptions(spec.formatOptions)),
+  )
   const sink = connector.sink({ options: parseOptionValues(connector, options), encoder, clock, log, job, dataDir })
   try {
     await sink.open(undefined)

@@ -1,37 +1,71 @@
 import type { Insert } from '../../../grammar/statements.ts'
-import { EngineError, notSupported } from '../../base/errors.ts'
-import { type Batch, batchOfRows } from '../../batch/batch.ts'
+import { assert } from '../../base/assert.ts'
+import { notSupported } from '../../base/errors.ts'
+import { type Batch, batchOfRows, rowAt } from '../../batch/batch.ts'
 import { datumAt } from '../../batch/column.ts'
 import type { Datum, Schema } from '../../batch/types.ts'
 import { compileProjection } from '../../expr/compile.ts'
 import type { Expr } from '../../expr/expr.ts'
 import { bindInsertRows } from '../../plan/bind/insert.ts'
+import type { LogicalPlan } from '../../plan/logical.ts'
 import { substituteInExpr } from '../../plan/parameters.ts'
 import type { ClientSession } from '../client-session.ts'
+import { defineInsert, insertedAtOnce, insertTarget } from '../define-insert.ts'
 import type { SourceObject } from '../objects.ts'
-import type { Result } from '../session.ts'
-import { writtenColumns } from '../source-columns.ts'
+import type { ReadRequest } from '../read.ts'
+import type { Result, Statement } from '../session.ts'
 import { command, type ParameterTypes, type Plan } from './plan-statement.ts'
 
-/** INSERT … VALUES into a source or stream: produces to its topic. The statement answers when the records are durable. */
-export async function planInsert(ast: Insert, types: ParameterTypes, session: ClientSession): Promise<Plan> {
+/** INSERT into a source or stream produces to its topic: VALUES at once, what a query of topics and views gives by a job. */
+export async function planInsert(
+  ast: Insert,
+  statement: Statement,
+  types: ParameterTypes,
+  session: ClientSession,
+): Promise<Plan> {
   const { engine, options } = session
-  if (ast.onConflict) throw notSupported('ON CONFLICT', ast.onConflict.at + 1)
-  if (ast.returning.length > 0) throw notSupported('RETURNING', ast.at + 1)
-  const object = engine.catalog.get(ast.table, options.searchPath, ast.at)
-  if (object.kind !== 'source')
-    throw new EngineError('42809', `cannot insert into ${object.kind} "${object.shortName}"`, { position: ast.at + 1 })
+  const { source, columns: target } = insertTarget(ast, options, engine)
   if (ast.query === undefined) throw notSupported('DEFAULT VALUES', ast.at + 1)
-  if (ast.query.body.kind !== 'values') return standingInsert(ast, object)
-  const target = targetColumns(ast, object)
+  if (ast.query.body.kind !== 'values') return planInsertQuery(ast, statement, session)
   const { rows, parameterTypes } = bindInsertRows(ast.query.body, target, types)
   const run = async (parameters: readonly Datum[]): Promise<Result> => {
-    const evalContext = { nowMicros: Math.floor(engine.options.clock.nowMs() * 1000), timeZone: options.timeZone }
+    const evalContext = session.evalContext()
     const values = rows.map(row => row.map(expr => evaluate(substituteInExpr(expr, parameters), evalContext)))
-    await engine.produce(object, fullRows(object.schema, target, values))
+    await engine.produce(source, fullRows(source.schema, target, values))
     return { kind: 'command', tag: `INSERT 0 ${rows.length}` }
   }
   return { parameterTypes, schema: undefined, run }
+}
+
+function planInsertQuery(ast: Insert, statement: Statement, session: ClientSession): Plan {
+  const { engine } = session
+  const context = session.context(statement)
+  const { source } = insertTarget(ast, context, engine)
+  const plan = insertedAtOnce(ast, context, engine)
+  return command(async () => {
+    if (plan) return `INSERT 0 ${await insertNow(plan, source, session)}`
+    return await engine.change(async () => {
+      const object = defineInsert(ast, context, engine, '')
+      assert(object !== undefined, 'the query goes on')
+      await engine.create(object)
+      session.notice(
+        `job "${object.shortName}" fills "${source.shortName}" from now on; DROP JOB ${object.shortName} ends it`,
+      )
+      return 'INSERT 0 0'
+    })
+  })
+}
+
+async function insertNow(plan: LogicalPlan, source: SourceObject, session: ClientSession): Promise<number> {
+  const { engine } = session
+  const request: ReadRequest = {
+    ...{ kind: 'read', plan, sources: {}, given: {}, snapshot: true, differences: false },
+    ...session.evalContext(),
+  }
+  const rows: Datum[][] = []
+  for await (const batch of engine.read(request)) for (let i = 0; i < batch.rowCount; i++) rows.push(rowAt(batch, i))
+  await engine.produce(source, fullRows(source.schema, plan.schema, rows))
+  return rows.length
 }
 
 const oneRow: Batch = { schema: { fields: [] }, rowCount: 1, columns: [], weights: undefined }
@@ -40,36 +74,10 @@ function evaluate(expr: Expr, context: { nowMicros: number; timeZone: string }):
   return datumAt(compileProjection([expr], oneRow.schema)(oneRow, context)[0], 0, expr.type.kind === 'bytea')
 }
 
-/** The columns the statement gives, in its order: without a list the first ones of the source. */
-function targetColumns(ast: Insert, object: SourceObject): Schema {
-  const own = writtenColumns(object.spec).map(i => object.schema.fields[i])
-  if (ast.columns.length === 0) return { fields: own }
-  const fields = ast.columns.map(({ name, at }) => {
-    const field = own.find(f => f.name === name)
-    if (!field)
-      throw new EngineError('42703', `column "${name}" of "${object.shortName}" does not exist`, {
-        position: at + 1,
-        hint: own.map(f => f.name).join(', '),
-      })
-    return field
-  })
-  return { fields }
-}
-
 function fullRows(schema: Schema, target: Schema, rows: readonly (readonly Datum[])[]): Batch {
   const from = schema.fields.map(f => target.fields.findIndex(t => t.name === f.name))
   return batchOfRows(
     schema,
     rows.map(row => from.map(i => (i < 0 ? null : (row[i] ?? null)))),
-  )
-}
-
-/** ksqlDB's and Flink's INSERT INTO topic SELECT: a standing job. */
-function standingInsert(ast: Insert, object: SourceObject): Plan {
-  void command
-  throw notSupported(
-    'INSERT … SELECT',
-    ast.at + 1,
-    `CREATE SINK s AS SELECT … WITH (connector = '${object.spec.connector}', topic = '${object.shortName}') runs as a job`,
   )
 }

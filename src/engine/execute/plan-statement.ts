@@ -64,7 +64,7 @@ export async function planStatement(
     case 'describe':
       return planDescribe(ast, session)
     case 'insert':
-      return await planInsert(ast, types, session)
+      return await planInsert(ast, statement, types, session)
     case 'create-connection':
     case 'create-relation':
     case 'create-as':
