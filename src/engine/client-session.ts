@@ -3,10 +3,11 @@ import type { Statement as StatementNode } from '../../grammar/statements.ts'
 import { EngineError } from '../base/errors.ts'
 import type { DataType, Datum } from '../batch/types.ts'
 import type { EvalContext } from '../expr/expr.ts'
+import type { BindOptions } from '../plan/bind/context.ts'
 import { Cursors } from './cursors.ts'
 import type { Engine, StatementContext } from './engine.ts'
 import { type Plan, planStatement } from './execute/plan-statement.ts'
-import type { Notice, Prepared, Result, Session, Statement } from './session.ts'
+import type { Notice, Prepared, Result, Session, SessionFactory, Statement } from './session.ts'
 import { Settings } from './settings.ts'
 import { interruptible } from './stream.ts'
 
@@ -28,8 +29,11 @@ export class ClientSession implements Session {
   onSetting = (_name: string, _value: string): void => {}
   #running: AbortController | undefined
 
-  constructor(engine: Engine, options: { user: string; database: string; settings: ReadonlyMap<string, string> }) {
+  readonly #processId: number
+
+  constructor(engine: Engine, options: Parameters<SessionFactory['connect']>[0]) {
     this.engine = engine
+    this.#processId = options.processId ?? 0
     this.user = options.user
     this.database = options.database
     this.options = new Settings(options.settings, (name, value) => this.onSetting(name, value))
@@ -45,6 +49,19 @@ export class ClientSession implements Session {
 
   context(statement: Statement): StatementContext {
     return { sql: statement.sql, searchPath: this.options.searchPath, timeZone: this.options.timeZone }
+  }
+
+  /** How its queries are bound. */
+  bindOptions(mode: BindOptions['mode'], parameterTypes: BindOptions['parameterTypes'] = []): BindOptions {
+    const { user, database, options } = this
+    const own = { user, database, backend_pid: String(this.#processId) }
+    return {
+      mode,
+      parameterTypes,
+      searchPath: options.searchPath,
+      settings: new Map([...options.values, ...Object.entries(own)]),
+      ...this.evalContext(),
+    }
   }
 
   /** What expressions of the statement that runs now may know: one now() for all of it. */
@@ -80,19 +97,33 @@ export class ClientSession implements Session {
     }
     const running = new AbortController()
     this.#running = running
+    const ended = new AbortController()
+    void this.#limit(running, ended.signal)
+    let rows = false
     try {
       const result = await plan.run(parameters, running.signal)
       if (result.kind === 'command') return result
-      const batches = interruptible(result.batches, running.signal, cancelled)
-      return { ...result, batches: this.#watched(batches) }
+      rows = true
+      const batches = interruptible(result.batches, running.signal, () => running.signal.reason)
+      return { ...result, batches: this.#watched(batches, ended) }
     } catch (error) {
       this.#fail()
       throw error
+    } finally {
+      if (!rows) ended.abort()
     }
   }
 
   cancel(): void {
-    this.#running?.abort()
+    this.#running?.abort(cancelled('user request'))
+  }
+
+  /** statement_timeout: from the start of the statement to its last row. */
+  async #limit(running: AbortController, ended: AbortSignal): Promise<void> {
+    const { statementTimeoutMs } = this.options
+    if (statementTimeoutMs === 0) return
+    await this.engine.options.clock.sleep(statementTimeoutMs, ended)
+    if (!ended.aborted) running.abort(cancelled('statement timeout'))
   }
 
   async close(): Promise<void> {
@@ -100,12 +131,14 @@ export class ClientSession implements Session {
     this.cursors.closeAll()
   }
 
-  async *#watched<T>(batches: AsyncIterable<T>): AsyncGenerator<T, void, undefined> {
+  async *#watched<T>(batches: AsyncIterable<T>, ended: AbortController): AsyncGenerator<T, void, undefined> {
     try {
       yield* batches
     } catch (error) {
       this.#fail()
       throw error
+    } finally {
+      ended.abort()
     }
   }
 
@@ -114,6 +147,6 @@ export class ClientSession implements Session {
   }
 }
 
-function cancelled(): EngineError {
-  return new EngineError('57014', 'canceling statement due to user request')
+function cancelled(why: string): EngineError {
+  return new EngineError('57014', `canceling statement due to ${why}`)
 }

@@ -99,7 +99,7 @@ export class Engine implements SessionFactory, ConnectorLookup {
     return engine
   }
 
-  async connect(options: { user: string; database: string; settings: ReadonlyMap<string, string> }): Promise<Session> {
+  async connect(options: Parameters<SessionFactory['connect']>[0]): Promise<Session> {
     return new ClientSession(this, options)
   }
 

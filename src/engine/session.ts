@@ -70,5 +70,7 @@ export interface SessionFactory {
     readonly user: string
     readonly database: string
     readonly settings: ReadonlyMap<string, string>
+    /** What pg_backend_pid() answers: the one that cancel requests name. */
+    readonly processId?: number
   }): Promise<Session>
 }

@@ -48,6 +48,29 @@ function onOff(text: string): string {
   return /^(on|true|yes|1)$/i.test(text) ? 'on' : 'off'
 }
 
+const MILLISECONDS: Readonly<Record<string, number | undefined>> = {
+  us: 0.001,
+  ms: 1,
+  s: 1000,
+  min: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+}
+
+/** A time span as Postgres takes and shows it: milliseconds without a unit, shown in the largest unit that fits. */
+function timeSpan(text: string): string {
+  const match = /^\s*(\d+(?:\.\d+)?)\s*(us|ms|s|min|h|d)?\s*$/.exec(text)
+  const ms = match ? Math.round(Number(match[1]) * (MILLISECONDS[match[2] ?? 'ms'] ?? 1)) : Number.NaN
+  if (!(ms <= 2_147_483_647)) {
+    throw new EngineError('22023', `"${text}" is not a time span`, {
+      hint: 'Valid units for this parameter are "us", "ms", "s", "min", "h", and "d".',
+    })
+  }
+  const unit = ['d', 'h', 'min', 's'].find(u => ms % (MILLISECONDS[u] ?? 1) === 0)
+  if (ms === 0) return '0'
+  return unit === undefined ? `${ms}ms` : `${ms / (MILLISECONDS[unit] ?? 1)}${unit}`
+}
+
 /** Parameters of a session that mean something here, or that drivers set and read. Canonical names as Postgres spells them. */
 const SETTINGS: Readonly<Record<string, Setting>> = {
   server_version: { initial: '15.0 (Tidemark)', reported: true, readOnly: true },
@@ -65,9 +88,9 @@ const SETTINGS: Readonly<Record<string, Setting>> = {
   in_hot_standby: { initial: 'off', reported: true, readOnly: true },
   default_transaction_read_only: { initial: 'off', reported: true, check: onOff },
   search_path: { initial: 'public', reported: false },
-  statement_timeout: { initial: '0' },
-  lock_timeout: { initial: '0' },
-  idle_in_transaction_session_timeout: { initial: '0' },
+  statement_timeout: { initial: '0', check: timeSpan },
+  lock_timeout: { initial: '0', check: timeSpan },
+  idle_in_transaction_session_timeout: { initial: '0', check: timeSpan },
   extra_float_digits: { initial: '1' },
   bytea_output: { initial: 'hex', check: oneOf('hex') },
   client_min_messages: { initial: 'notice' },
@@ -140,6 +163,12 @@ export class Settings {
       .map(part => part.trim())
       .map(part => (part.startsWith('"') ? part.slice(1, -1).replaceAll('""', '"') : part.toLowerCase()))
       .filter(part => part !== '' && part !== '$user')
+  }
+
+  /** 0: none. */
+  get statementTimeoutMs(): number {
+    const [, count, unit] = /^(\d+)(\w*)$/.exec(this.get('statement_timeout')) ?? []
+    return Number(count) * (MILLISECONDS[unit] ?? 1)
   }
 
   get timeZone(): string {

@@ -27,7 +27,7 @@ export async function planInsert(
   const { source, columns: target } = insertTarget(ast, options, engine)
   if (ast.query === undefined) throw notSupported('DEFAULT VALUES', ast.at + 1)
   if (ast.query.body.kind !== 'values') return planInsertQuery(ast, statement, session)
-  const { rows, parameterTypes } = bindInsertRows(ast.query.body, target, types)
+  const { rows, parameterTypes } = bindInsertRows(ast.query.body, target, types, session.bindOptions('read'))
   const run = async (parameters: readonly Datum[]): Promise<Result> => {
     const evalContext = session.evalContext()
     const values = rows.map(row => row.map(expr => evaluate(substituteInExpr(expr, parameters), evalContext)))

@@ -33,28 +33,22 @@ export async function planQuery(ast: Query, types: ParameterTypes, session: Clie
   if (subscribed) return limited(await planSubscribe(subscribed, session), ast.limit)
   const { engine } = session
   const extra = await discoverTopics(ast, session.options.searchPath, engine)
-  const clock = engine.options.clock
   // ksqlDB's EMIT CHANGES LIMIT n: the statement ends after n changes. No operator of the dataflow.
   const rowsMax = ast.emit === 'changes' && ast.orderBy.length === 0 && ast.limit ? changesMax(ast.limit) : undefined
   const query = rowsMax === undefined ? ast : { ...ast, limit: undefined }
-  const bound = bindQuery(query, engine.catalog.view(extra.relations), {
-    searchPath: session.options.searchPath,
-    timeZone: session.options.timeZone,
-    parameterTypes: types,
-    mode: ast.emit === 'changes' ? 'standing' : 'read',
-    nowMicros: Math.floor(clock.nowMs() * 1000),
-  })
+  const mode = ast.emit === 'changes' ? 'standing' : 'read'
+  const bound = bindQuery(query, engine.catalog.view(extra.relations), session.bindOptions(mode, types))
   const { schema } = bound.plan
   const run = async (parameters: readonly Datum[]): Promise<Result> => {
+    const context = session.evalContext()
     const request: ReadRequest = {
-      kind: ast.emit === 'changes' ? 'changes' : 'read',
-      plan: optimize(substituteParameters(bound.plan, parameters)),
+      kind: mode === 'read' ? 'read' : 'changes',
+      plan: optimize(substituteParameters(bound.plan, parameters), mode === 'read' ? context : undefined),
       sources: engine.sourcesOf(bound.plan, extra.sources),
       given: {},
       snapshot: true,
       differences: false,
-      nowMicros: Math.floor(clock.nowMs() * 1000),
-      timeZone: session.options.timeZone,
+      ...context,
     }
     const batches = engine.read(request)
     return {
@@ -115,13 +109,7 @@ export async function planSubscribe(ast: Subscribe, session: ClientSession): Pro
   const query = 'kind' in ast.from ? ast.from : queryOf(ast.from)
   const { engine } = session
   const extra = await discoverTopics(query, session.options.searchPath, engine)
-  const { searchPath, timeZone } = session.options
-  const bound = bindQuery(query, engine.catalog.view(extra.relations), {
-    searchPath,
-    timeZone,
-    parameterTypes: [],
-    mode: 'standing',
-  })
+  const bound = bindQuery(query, engine.catalog.view(extra.relations), session.bindOptions('standing'))
   const schema: Schema = { fields: [...CHANGE_FIELDS, ...bound.plan.schema.fields] }
   const request: ReadRequest = {
     kind: 'changes',
@@ -130,8 +118,7 @@ export async function planSubscribe(ast: Subscribe, session: ClientSession): Pro
     given: {},
     snapshot,
     differences: true,
-    nowMicros: 0,
-    timeZone,
+    ...session.evalContext(),
   }
   const run = async (): Promise<Result> => ({ kind: 'rows', tag: 'SUBSCRIBE', schema, batches: engine.read(request) })
   return { parameterTypes: [], schema, run }
@@ -188,18 +175,12 @@ function textPlan(
 export async function planExplain(ast: Explain, statement: Statement, session: ClientSession): Promise<Plan> {
   const { statement: inner } = ast
   if (ast.analyze) throw notSupported('EXPLAIN ANALYZE', ast.at + 1)
-  const { searchPath, timeZone } = session.options
   let lines: readonly string[]
   if (inner.kind === 'query') {
-    const extra = await discoverTopics(inner, searchPath, session.engine)
+    const extra = await discoverTopics(inner, session.options.searchPath, session.engine)
     const mode = inner.emit === undefined ? 'read' : 'standing'
-    const bound = bindQuery(inner, session.engine.catalog.view(extra.relations), {
-      searchPath,
-      timeZone,
-      parameterTypes: [],
-      mode,
-    })
-    lines = explain(optimize(bound.plan))
+    const bound = bindQuery(inner, session.engine.catalog.view(extra.relations), session.bindOptions(mode))
+    lines = explain(optimize(bound.plan, mode === 'read' ? session.evalContext() : undefined))
   } else {
     const object = await defineObject(inner, session.context(statement), session.engine)
     const job = object && jobOf(object)

@@ -151,7 +151,7 @@ export class Connection {
           hint: 'Use SUBSCRIBE to follow changes.',
         })
       const processId = this.#host.admit(this)
-      const session = await this.#host.sessions.connect(request)
+      const session = await this.#host.sessions.connect({ ...request, processId })
       this.#session = session
       this.#conversation = new Conversation({
         session,
