@@ -103,11 +103,11 @@ export class Engine implements SessionFactory, ConnectorLookup {
     return new ClientSession(this, options)
   }
 
-  /** Saves every job and ends. */
-  async close(): Promise<void> {
+  /** Ends; every job takes a last checkpoint first, unless `save` is false: then the next start goes on as after a crash. */
+  async close({ save = true }: { readonly save?: boolean } = {}): Promise<void> {
     this.#closing.abort()
     await this.#maintenance
-    await this.supervisor.stopAll()
+    await this.supervisor.stopAll({ save })
     await this.pgCatalog.close()
     await this.#aside.close()
     await this.log.close()

@@ -357,5 +357,6 @@ export function createHost(options: {
   return new Host({
     ...runtime.context,
     read: (request, dataflow, signal) => runRequest(request, dataflow, runtime, signal),
+    close: () => aside.close(),
   })
 }

@@ -23,10 +23,13 @@ export interface JobHost {
   status(): Promise<readonly JobStatus[]>
   /** A read or a subscription; `request` is the engine's. `dataflow` undefined: it needs no running one. */
   read(dataflow: string | undefined, request: unknown): AsyncIterable<Batch>
+  /** Lets go of what all its dataflows shared; they are stopped. */
+  close(): Promise<void>
 }
 
 export interface HostContext extends DataflowContext {
   readonly read: (request: unknown, dataflow: Dataflow | undefined, signal: AbortSignal) => AsyncIterable<Batch>
+  readonly close: () => Promise<void>
 }
 
 export class Host implements JobHost {
@@ -82,6 +85,10 @@ export class Host implements JobHost {
     yield* this.#context.read(request, dataflow, signal)
   }
 
+  close(): Promise<void> {
+    return this.#context.close()
+  }
+
   #running(id: string): Dataflow {
     const dataflow = this.#dataflows.get(id)
     if (!dataflow) {
@@ -106,6 +113,7 @@ export function serveHost(host: Host, port: MessagePort): void {
       removeJob: ({ id, job }: { id: string; job: string }) => host.removeJob(id, job),
       stop: ({ id, save }: { id: string; save: boolean }) => host.stop(id, { save }),
       status: () => host.status(),
+      close: () => host.close(),
     },
     streams: {
       read: ({ id, request }: { id: string | undefined; request: unknown }, signal) => host.read(id, request, signal),
@@ -163,5 +171,9 @@ export class RemoteHost implements JobHost {
   }
   read(id: string | undefined, request: unknown): AsyncIterable<Batch> {
     return this.#channel.stream('read', { id, request })
+  }
+  /** A thread that is gone has nothing left to close. */
+  async close(): Promise<void> {
+    await this.#channel.call('close', undefined).catch(() => {})
   }
 }

@@ -105,12 +105,13 @@ export class Supervisor {
     }
   }
 
-  /** Stops all, each after a last checkpoint. One that cannot be saved goes on from the checkpoint before, next time. */
-  async stopAll(): Promise<void> {
-    const stops = [...this.#dataflows.keys()].map(id => this.stop(id, { save: true }))
+  /** Stops all, each after a last checkpoint if `save`, and closes the hosts. One that cannot be saved goes on from the checkpoint before, next time. */
+  async stopAll({ save }: { readonly save: boolean }): Promise<void> {
+    const stops = [...this.#dataflows.keys()].map(id => this.stop(id, { save }))
     for (const result of await Promise.allSettled(stops)) {
       if (result.status === 'rejected') this.#log.warn({ error: String(result.reason) }, 'a job could not be saved')
     }
+    for (const host of this.#hosts) await host.close()
   }
 
   /** Where a dataflow runs; undefined when it does not. */
