@@ -158,6 +158,11 @@ export interface SourceContext extends Context {
 
 export interface SinkContext extends Context {
   readonly encoder: RecordEncoder
+  /**
+   * Of the data directory: two servers may run jobs of one name on one broker. Goes into names that only one of them may use, such as
+   * transactional ids. None where nothing is committed.
+   */
+  readonly instance?: string
 }
 
 export interface Connector {

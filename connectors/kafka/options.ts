@@ -153,7 +153,7 @@ export const kafkaOptions: readonly Option[] = [
   },
   {
     name: 'group_id',
-    doc: 'Consumer group whose offsets show progress to lag tools; default tidemark-<job>.',
+    doc: 'Source: consumer group whose offsets show progress to lag tools; default tidemark-<job>.',
     parse: text,
   },
   {

@@ -43,7 +43,8 @@ export class KafkaSink implements Sink {
     this.#context = context
     this.#options = kafkaSinkOptions(context.options, context.job)
     this.#cluster = new Cluster(this.#options.cluster, context.clock, context.log)
-    this.#transactionalId = `tidemark-${context.job}`
+    const { job, instance } = context
+    this.#transactionalId = ['tidemark', job, instance].filter(part => part !== undefined).join('-')
   }
 
   async open(recovered: Prepared | undefined): Promise<void> {
@@ -101,7 +102,7 @@ export class KafkaSink implements Sink {
     if (!next) {
       await requireCommitted(this.#cluster, transaction, deliveryTimeoutMs)
       // Going on would take the id back from whoever has it now, and so on in turns.
-      const hint = 'Stop the other process, or give this job another name.'
+      const hint = 'Stop the other process: it runs on a copy of this data directory.'
       throw new EngineError('58030', `another process writes as ${this.#transactionalId}`, { actor: 'external', hint })
     }
     this.#prepared = undefined

@@ -1,4 +1,5 @@
 import type { Query } from '../../grammar/query.ts'
+import { randomBytes } from '../base/clock.ts'
 import { EngineError, nearest } from '../base/errors.ts'
 import type { Schema } from '../batch/types.ts'
 import type { CatalogView, Relation } from '../plan/catalog.ts'
@@ -24,6 +25,7 @@ export interface StoredStatement {
 
 interface StoredCatalog {
   readonly version: 1
+  readonly instance?: string
   readonly statements: readonly StoredStatement[]
   /** By dataflow: those it was merged from. */
   readonly merges: Readonly<Record<string, readonly string[]>>
@@ -38,6 +40,8 @@ const KEY = 'catalog.json'
 export class Catalog {
   readonly objects = new Map<string, CatalogObject>()
   readonly merges = new Map<string, readonly string[]>()
+  /** Tells this data directory from others, for as long as it lives: transactional ids at a broker hold it. */
+  instance = Buffer.from(randomBytes(6)).toString('hex')
   /** Changes with every change: what mirrors the catalog compares it. */
   version = 0
   #store: ObjectStore
@@ -55,6 +59,7 @@ export class Catalog {
     const stored = JSON.parse(new TextDecoder().decode(bytes)) as StoredCatalog // version is checked next
     if (stored.version !== 1)
       throw new EngineError('58000', `the catalog is of version ${stored.version}, which this program does not know`)
+    this.instance = stored.instance ?? this.instance
     for (const [dataflow, from] of Object.entries(stored.merges)) this.merges.set(dataflow, from)
     return stored.statements
   }
@@ -68,7 +73,8 @@ export class Catalog {
       const name = object.kind === 'sink' && object.target !== undefined ? object.shortName : undefined
       return { sql, searchPath, timeZone, name, dataflow: job?.dataflow, paused: job?.paused }
     })
-    const stored: StoredCatalog = { version: 1, statements, merges: Object.fromEntries(this.merges) }
+    const { instance } = this
+    const stored: StoredCatalog = { version: 1, instance, statements, merges: Object.fromEntries(this.merges) }
     await this.#store.put(KEY, [new TextEncoder().encode(JSON.stringify(stored, undefined, 1))])
   }
 

@@ -65,7 +65,16 @@ export function defineInsert(
     kind: 'sink',
     plan,
     sources: engine.sourcesOf(plan),
-    sink: { connector, options, format, formatOptions, key: [], upsert: false, timeFormats },
+    sink: {
+      connector,
+      options,
+      format,
+      formatOptions,
+      key: [],
+      upsert: false,
+      instance: engine.catalog.instance,
+      timeFormats,
+    },
     timeZone: context.timeZone,
   }
   const { sql, searchPath, timeZone } = context

@@ -245,6 +245,7 @@ export function sinkJob(
     formatOptions: external.formatOptions,
     key,
     upsert: bound.changing,
+    instance: engine.catalog.instance,
   }
   const definition: JobDefinition = {
     kind: 'sink',

@@ -102,6 +102,8 @@ export interface SinkSpec {
   readonly key: readonly number[]
   /** Rows taken back become null values under their key. False: they are an error. */
   readonly upsert: boolean
+  /** See `Catalog.instance`. */
+  readonly instance: string
   /** By column: the time format whose numbers are written (see `asWritten`). */
   readonly timeFormats?: readonly (string | undefined)[]
 }

@@ -113,6 +113,7 @@ export class Runtime {
     const sink = connector.sink?.({
       options: parseOptionValues(connector, spec.options),
       encoder,
+      instance: spec.instance,
       ...this.#common(job),
     })
     assert(sink !== undefined, `${connector.name} writes`)
@@ -120,7 +121,7 @@ export class Runtime {
   }
 
   #common(job: string) {
-    return { clock: this.clock, log: this.#log, job, dataDir: this.#dataDir }
+    return { clock: this.clock, log: this.#log, job: job.replace(/^public\./, ''), dataDir: this.#dataDir }
   }
 
   #connector(name: string): Connector {

@@ -11,7 +11,7 @@ const TEMPORARY = '.temporary'
 const prefixOfProcess = `${process.pid}-`
 let writes = 0
 
-/** Objects as files under `folder`, which is made if need be. */
+/** Objects as files under `folder`, which is made if need be. Nobody but their owner reads them: the catalog holds secrets. */
 export function openLocalStore(folder: string): ObjectStore {
   const root = resolve(folder)
   const temporary = join(root, TEMPORARY)
@@ -49,7 +49,7 @@ function fileOf(root: string, key: string): string {
 
 /** Synchronously, as `put` promises; into the page cache, so no slower than a copy. */
 function writeParts(file: string, parts: readonly Uint8Array[]): void {
-  const descriptor = openSync(file, 'w')
+  const descriptor = openSync(file, 'w', 0o600)
   try {
     for (const part of parts) for (let at = 0; at < part.length; ) at += writeSync(descriptor, part, at)
   } finally {

@@ -170,8 +170,8 @@ function pairEncoder(): RecordEncoder {
 
 export function createSink(
   options: Readonly<Record<string, string>>,
-  { job = 'test', log = silentLogger as Logger } = {},
+  { job = 'test', log = silentLogger as Logger, instance = undefined as string | undefined } = {},
 ): Sink {
   const context = { options: parseOptions(options), clock: systemClock, log, job, dataDir: '/nonexistent' }
-  return kafka.sink!({ ...context, encoder: pairEncoder() })
+  return kafka.sink!({ ...context, instance, encoder: pairEncoder() })
 }

@@ -162,4 +162,15 @@ describe.skipIf(missing)('a Kafka sink, exactly once', () => {
     await old.close()
     await expect.poll(async () => (await visible('fenced')).sort()).toEqual(['first', 'second'])
   })
+
+  test('two servers run jobs of one name side by side', async () => {
+    const sinks = ['one', 'two'].map(instance =>
+      createSink({ brokers: broker.address, topic: 'shared' }, { job: 'job-shared', instance }),
+    )
+    for (const sink of sinks) await sink.open(undefined)
+    for (const [i, sink] of sinks.entries()) await sink.write(unkeyed([`of ${i}`]))
+    for (const sink of sinks) await sink.commit((await sink.prepare(1))!)
+    for (const sink of sinks) await sink.close()
+    await expect.poll(async () => (await visible('shared')).sort()).toEqual(['of 0', 'of 1'])
+  })
 })
