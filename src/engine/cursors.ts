@@ -10,6 +10,8 @@ interface Cursor {
   readonly batches: AsyncIterator<Batch>
   /** Lives: a FETCH must not wait for ever. */
   readonly endless: boolean
+  /** Ends the work behind it, also while a batch is awaited. */
+  readonly end: AbortController
   rest: Batch | undefined
   /** Asked for and not yet answered. */
   next: Promise<IteratorResult<Batch>> | undefined
@@ -19,12 +21,12 @@ interface Cursor {
 export class Cursors {
   #cursors = new Map<string, Cursor>()
 
-  declare(name: string, schema: Schema, batches: AsyncIterable<Batch>, endless: boolean): void {
+  declare(name: string, schema: Schema, batches: AsyncIterable<Batch>, how: Pick<Cursor, 'endless' | 'end'>): void {
     if (this.#cursors.has(name)) throw new EngineError('42P03', `cursor "${name}" already exists`)
     this.#cursors.set(name, {
       schema,
       batches: batches[Symbol.asyncIterator](),
-      endless,
+      ...how,
       rest: undefined,
       next: undefined,
     })
@@ -57,7 +59,9 @@ export class Cursors {
   }
 
   close(name: string): void {
-    void this.#get(name).batches.return?.()
+    const { batches, end } = this.#get(name)
+    end.abort()
+    void batches.return?.()
     this.#cursors.delete(name)
   }
 

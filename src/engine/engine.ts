@@ -222,8 +222,8 @@ export class Engine implements SessionFactory, ConnectorLookup {
     return together.map(qualifiedName)
   }
 
-  /** Rows of a bound read. */
-  async *read(request: ReadRequest): AsyncGenerator<Batch, void, undefined> {
+  /** Rows of a bound read. Work on it ends with the signal. */
+  async *read(request: ReadRequest, signal: AbortSignal): AsyncGenerator<Batch, void, undefined> {
     const given: Record<string, readonly Batch[]> = {}
     const views = new Map<string, string[]>()
     for (const { relation, relationKind } of scansOf(request.plan)) {
@@ -238,14 +238,14 @@ export class Engine implements SessionFactory, ConnectorLookup {
     for (const other of others) {
       for (const name of views.get(other) ?? []) {
         const batches: Batch[] = []
-        for await (const batch of this.#hostOf(other).read(other, contentsOf(name))) batches.push(batch)
+        for await (const batch of this.#hostOf(other).read(other, contentsOf(name), signal)) batches.push(batch)
         given[name] = batches
       }
     }
     const whole: ReadRequest = { ...request, given }
-    if (home !== undefined) yield* this.#hostOf(home).read(home, whole)
+    if (home !== undefined) yield* this.#hostOf(home).read(home, whole, signal)
     else if (Object.keys(request.sources).length > 0 || request.kind === 'changes') {
-      yield* this.supervisor.leastLoaded().read(undefined, whole)
+      yield* this.supervisor.leastLoaded().read(undefined, whole, signal)
     } else yield* readPlan(whole)
   }
 

@@ -35,8 +35,8 @@ export function contentsOf(relation: string): ContentsRequest {
   return { kind: 'contents', relation }
 }
 
-/** Rows a read may have waiting between its dataflow and its reader. */
-const QUEUE_ROWS_MAX = 100_000
+/** What a subscription may have waiting between its dataflow and its reader. */
+const QUEUE_LIMITS = { rowsMax: 100_000, bytesMax: 32 * 1024 * 1024 }
 
 /** Answers any request in the thread where `dataflow` runs. */
 export function runRequest(
@@ -124,8 +124,11 @@ async function* runRead(
   })
   graph.add(output, [root])
   graph.start()
+  let turn = 0
   for (const { node, batches } of rows) {
     for (const batch of batches) {
+      if (signal.aborted) return
+      if (++turn % 16 === 0) await runtime?.clock.sleep(0) // a long read of a big view must not hold up the jobs of this thread
       graph.push(node, batch)
       yield* positive(output.take())
     }
@@ -175,7 +178,7 @@ async function* runChanges(
   signal: AbortSignal,
 ): AsyncGenerator<Batch> {
   // Alone, the reader's pace is the job's; among others it must not hold them up, so one that falls behind is let go.
-  const queue = new BatchQueue(QUEUE_ROWS_MAX, dataflow === undefined ? 'wait' : 'fail')
+  const queue = new BatchQueue(dataflow === undefined ? 'wait' : 'fail')
   const job = { name: runtime.subscriptionName(), definition: { request, queue }, ephemeral: true }
   const home = dataflow ?? runtime.newDataflow(job.name)
   signal.addEventListener('abort', () => queue.end(), { once: true })
@@ -187,6 +190,11 @@ async function* runChanges(
       error => queue.fail(error),
     )
   }
+  const leave = (): Promise<void> => (dataflow ? dataflow.removeJob(job.name) : home.close(false))
+  queue.limit(QUEUE_LIMITS)
+  // A reader that is stuck may not ask for the next batch for days: its job ends now.
+  const left = queue.ended.then(leave)
+  left.catch(() => {}) // told below
   try {
     for await (const batch of queue) {
       if (request.differences) yield withDifferences(batch, runtime.clock.nowMs())
@@ -194,8 +202,7 @@ async function* runChanges(
     }
   } finally {
     queue.end()
-    if (dataflow) await dataflow.removeJob(job.name)
-    else await home.close(false)
+    await left
   }
 }
 

@@ -12,7 +12,7 @@ export interface AsideRow {
   readonly partition: string | undefined
   readonly offset: string | undefined
   readonly reason: string
-  /** The record as it came, or the row as JSON. */
+  /** The record as it came, or the row as JSON; a long one cut short. */
   readonly raw: Uint8Array
   readonly watermark: Watermark | undefined
   readonly seenMs: number
@@ -26,8 +26,11 @@ export interface AsideStore {
 /** Formats one value of a row that is put aside. */
 export type FormatRow = (names: readonly string[], row: readonly Datum[], batch: Batch) => string
 
-/** Rows kept in memory between two flushes; beyond it they are only counted, so a topic of nothing but bad rows costs bounded memory. */
-const WAITING_MAX = 10_000
+/** Rows and bytes kept in memory between two flushes; beyond them rows are only counted, so a topic of nothing but bad rows costs bounded memory. */
+const WAITING_ROWS_MAX = 10_000
+const WAITING_BYTES_MAX = 8 * 1024 * 1024
+/** Of one record: its beginning is enough to see what is wrong, and all rows kept of a job stay within some hundred MB of disk. */
+const RAW_BYTES_MAX = 16 * 1024
 
 /** Collects what a job's operators and sources put aside, and writes it after each tick. */
 export class Aside implements SideOutput {
@@ -40,6 +43,7 @@ export class Aside implements SideOutput {
   #clock: Clock
   #format: FormatRow
   #waiting: { number: number; row: AsideRow }[] = []
+  #waitingBytes = 0
   #count = 0
 
   constructor(job: string, store: AsideStore, clock: Clock, format: FormatRow) {
@@ -77,13 +81,14 @@ export class Aside implements SideOutput {
     this.badCount += records.length
     if (!keep) return
     for (const { partition, offset, reason, raw } of records) {
-      this.#add({ kind: 'bad', partition, offset: String(offset), reason, raw: raw.slice(), watermark: undefined })
+      this.#add({ kind: 'bad', partition, offset: String(offset), reason, raw, watermark: undefined })
     }
   }
 
   async flush(): Promise<void> {
     const rows = this.#waiting
     this.#waiting = []
+    this.#waitingBytes = 0
     await this.#store.put(this.#job, rows)
   }
 
@@ -96,8 +101,10 @@ export class Aside implements SideOutput {
 
   #add(row: Omit<AsideRow, 'job' | 'source' | 'seenMs'>): void {
     const number = this.#count++
-    if (this.#waiting.length >= WAITING_MAX) return
-    const whole: AsideRow = { ...row, job: this.#job, source: this.source, seenMs: this.#clock.nowMs() }
+    if (this.#waiting.length >= WAITING_ROWS_MAX || this.#waitingBytes >= WAITING_BYTES_MAX) return
+    const raw = row.raw.slice(0, RAW_BYTES_MAX)
+    this.#waitingBytes += raw.length
+    const whole: AsideRow = { ...row, raw, job: this.#job, source: this.source, seenMs: this.#clock.nowMs() }
     this.#waiting.push({ number, row: whole })
   }
 }

@@ -115,8 +115,13 @@ export class Channel {
     })
   }
 
-  async *stream(method: string, argument: unknown): AsyncGenerator<Batch, void, undefined> {
+  /**
+   * The stream's batches. It ends early when the signal aborts: `return()` of a generator that waits for its next batch would
+   * be heard only when that batch has come, so a reader who leaves says so by the signal.
+   */
+  async *stream(method: string, argument: unknown, signal?: AbortSignal): AsyncGenerator<Batch, void, undefined> {
     if (this.#closed) throw this.#closed
+    if (signal?.aborted) return
     const id = ++this.#lastId
     const arrived: Batch[] = []
     let wake = (): void => {}
@@ -137,6 +142,13 @@ export class Channel {
       },
     })
     const post = (message: ToServer): void => this.#port.postMessage(message)
+    const leave = (): void => {
+      ended = true
+      arrived.length = 0
+      if (this.#pending.delete(id)) post({ kind: 'cancel', id })
+      wake()
+    }
+    signal?.addEventListener('abort', leave, { once: true })
     post({ kind: 'stream', id, method, argument })
     try {
       for (;;) {
@@ -149,7 +161,8 @@ export class Channel {
         else await new Promise<void>(r => (wake = r))
       }
     } finally {
-      if (this.#pending.delete(id)) post({ kind: 'cancel', id })
+      signal?.removeEventListener('abort', leave)
+      leave()
     }
   }
 

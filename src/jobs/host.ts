@@ -21,8 +21,8 @@ export interface JobHost {
   /** Stops and forgets it. Nothing happens when it does not run. */
   stop(dataflow: string, options: { readonly save: boolean }): Promise<void>
   status(): Promise<readonly JobStatus[]>
-  /** A read or a subscription; `request` is the engine's. `dataflow` undefined: it needs no running one. */
-  read(dataflow: string | undefined, request: unknown): AsyncIterable<Batch>
+  /** A read or a subscription; `request` is the engine's. `dataflow` undefined: it needs no running one. Work on it ends with the signal. */
+  read(dataflow: string | undefined, request: unknown, signal: AbortSignal): AsyncIterable<Batch>
   /** Lets go of what all its dataflows shared; they are stopped. */
   close(): Promise<void>
 }
@@ -79,7 +79,7 @@ export class Host implements JobHost {
     return [...this.#dataflows.values()].flatMap(dataflow => dataflow.status())
   }
 
-  async *read(id: string | undefined, request: unknown, signal = new AbortController().signal): AsyncGenerator<Batch> {
+  async *read(id: string | undefined, request: unknown, signal: AbortSignal): AsyncGenerator<Batch> {
     const dataflow = id === undefined ? undefined : this.#running(id)
     if (dataflow) await Promise.race([dataflow.started, dataflow.done])
     yield* this.#context.read(request, dataflow, signal)
@@ -169,8 +169,8 @@ export class RemoteHost implements JobHost {
   async status(): Promise<readonly JobStatus[]> {
     return (await this.#channel.call('status', undefined)) as readonly JobStatus[] // the other end is serveHost
   }
-  read(id: string | undefined, request: unknown): AsyncIterable<Batch> {
-    return this.#channel.stream('read', { id, request })
+  read(id: string | undefined, request: unknown, signal: AbortSignal): AsyncIterable<Batch> {
+    return this.#channel.stream('read', { id, request }, signal)
   }
   /** A thread that is gone has nothing left to close. */
   async close(): Promise<void> {

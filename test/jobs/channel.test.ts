@@ -64,3 +64,24 @@ test('close fails what is under way', async () => {
   await expect(call).rejects.toMatchObject({ sqlState: '57P01' })
   await expect(channel.call('add', {})).rejects.toMatchObject({ sqlState: '57P01' })
 })
+
+test('a reader that leaves by its signal while it waits cancels the work at once', async () => {
+  const { port1, port2 } = new MessageChannel()
+  onTestFinished(() => port1.close())
+  const stopped = new Promise<void>(resolve => {
+    serveChannel(port1, {
+      calls: {},
+      streams: {
+        async *silence(_: unknown, signal: AbortSignal): AsyncGenerator<Batch> {
+          await new Promise(heard => signal.addEventListener('abort', heard))
+          resolve()
+        },
+      },
+    })
+  })
+  const leave = new AbortController()
+  const next = new Channel(port2).stream('silence', {}, leave.signal).next()
+  leave.abort()
+  expect(await next).toEqual({ done: true, value: undefined })
+  await stopped
+})

@@ -63,7 +63,8 @@ async function insertNow(plan: LogicalPlan, source: SourceObject, session: Clien
     ...session.evalContext(),
   }
   const rows: Datum[][] = []
-  for await (const batch of engine.read(request)) for (let i = 0; i < batch.rowCount; i++) rows.push(rowAt(batch, i))
+  for await (const batch of engine.read(request, new AbortController().signal))
+    for (let i = 0; i < batch.rowCount; i++) rows.push(rowAt(batch, i))
   await engine.produce(source, fullRows(source.schema, plan.schema, rows))
   return rows.length
 }

@@ -39,7 +39,7 @@ export async function planQuery(ast: Query, types: ParameterTypes, session: Clie
   const mode = ast.emit === 'changes' ? 'standing' : 'read'
   const bound = bindQuery(query, engine.catalog.view(extra.relations), session.bindOptions(mode, types))
   const { schema } = bound.plan
-  const run = async (parameters: readonly Datum[]): Promise<Result> => {
+  const run = async (parameters: readonly Datum[], signal: AbortSignal): Promise<Result> => {
     const context = session.evalContext()
     const request: ReadRequest = {
       kind: mode === 'read' ? 'read' : 'changes',
@@ -50,7 +50,7 @@ export async function planQuery(ast: Query, types: ParameterTypes, session: Clie
       differences: false,
       ...context,
     }
-    const batches = engine.read(request)
+    const batches = engine.read(request, signal)
     return {
       kind: 'rows',
       tag: 'SELECT',
@@ -120,7 +120,12 @@ export async function planSubscribe(ast: Subscribe, session: ClientSession): Pro
     differences: true,
     ...session.evalContext(),
   }
-  const run = async (): Promise<Result> => ({ kind: 'rows', tag: 'SUBSCRIBE', schema, batches: engine.read(request) })
+  const run: Plan['run'] = async (_, signal) => ({
+    kind: 'rows',
+    tag: 'SUBSCRIBE',
+    schema,
+    batches: engine.read(request, signal),
+  })
   return { parameterTypes: [], schema, run }
 }
 

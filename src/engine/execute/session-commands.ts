@@ -128,8 +128,9 @@ export async function planCursor(ast: DeclareCursor, session: ClientSession): Pr
       })
     }
     // The cursor outlives this statement: cancelling a later one must not end it.
-    const result = await plan.run([], new AbortController().signal)
-    if (result.kind === 'rows') session.cursors.declare(ast.name, result.schema, result.batches, endless)
+    const end = new AbortController()
+    const result = await plan.run([], end.signal)
+    if (result.kind === 'rows') session.cursors.declare(ast.name, result.schema, result.batches, { endless, end })
     return 'DECLARE CURSOR'
   })
 }
