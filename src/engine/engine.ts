@@ -371,7 +371,11 @@ async function redefine(stored: StoredStatement, engine: Engine): Promise<Catalo
     return await defineObject(ast, stored, engine, stored.dataflow)
   } catch (cause) {
     const { message, hint } = toEngineError(cause)
-    const statement = stored.sql.replace(/\s+/g, ' ').slice(0, 100)
+    // Options may hold secrets.
+    const statement = stored.sql
+      .replace(/\s+/g, ' ')
+      .replace(/ with \(.*/is, ' …')
+      .slice(0, 100)
     throw new EngineError('58000', `a stored statement can no longer be understood: ${message}`, {
       cause,
       detail: statement,
