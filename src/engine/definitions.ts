@@ -181,6 +181,12 @@ function defineStreamAs(ast: CreateAs, context: StatementContext, engine: Engine
   const { shortName } = targetName(ast.name, ast.at)
   const bound = bind(ast.query, context, engine, 'standing')
   const options = optionTexts(ast.options)
+  const placed = ['connector', 'connection', 'topic', 'kafka_topic'].some(name => options.has(name))
+  const fromKafka = Object.values(engine.sourcesOf(bound.plan)).some(spec => spec.connector === 'kafka')
+  if (!placed && fromKafka && engine.defaultConnection('kafka')) {
+    // As in ksqlDB, what is derived from a topic of Kafka is one too.
+    options.set('kafka_topic', { name: 'kafka_topic', value: shortName, at: ast.at })
+  }
   const { job, dependsOn, external } = sinkJob(
     bound,
     options,
