@@ -37,6 +37,8 @@ interface Running {
   readonly built: BuiltJob
   readonly aside: Aside
   readonly abort: AbortController
+  /** Ends the polls that wait now: the job is being paused, or ended. */
+  polling: AbortController
   pumps: Promise<void>[]
   ended: Set<string>
   rowsIn: number
@@ -154,12 +156,14 @@ export class Dataflow {
     if (!paused) {
       const nowMs = this.#context.clock.nowMs()
       for (const job of this.#jobs.values()) for (const { node } of job.built.sources) node.resume(nowMs)
+      for (const job of this.#jobs.values()) job.polling = new AbortController()
       this.#paused = undefined
       this.#resume()
     } else if (this.#paused === undefined) {
       this.#paused = new Promise(resolve => {
         this.#resume = resolve
       })
+      for (const job of this.#jobs.values()) job.polling.abort()
     }
   }
 
@@ -218,6 +222,7 @@ export class Dataflow {
       built,
       aside,
       abort: new AbortController(),
+      polling: new AbortController(),
       pumps: [],
       ended: new Set(),
       rowsIn: 0,
@@ -255,12 +260,13 @@ export class Dataflow {
     const { signal } = job.abort
     const { source } = input
     const aborted = new Promise<void>(resolve => signal.addEventListener('abort', () => resolve(), { once: true }))
+    signal.addEventListener('abort', () => job.polling.abort(), { once: true })
     let polls = 0
     try {
       while (!signal.aborted) {
         if (this.#paused) await Promise.race([this.#paused, aborted])
         if (signal.aborted) return
-        const polled = await source.poll(this.#context.settings.rowsMax, signal)
+        const polled = await source.poll(this.#context.settings.rowsMax, job.polling.signal)
         if (signal.aborted) return
         if (polled.kind === 'idle') {
           await this.#context.clock.sleep(0, signal) // one that answers at once must not keep others from their turn

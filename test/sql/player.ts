@@ -4,11 +4,13 @@ import { expect } from 'vitest'
 import { EngineError } from '../../src/base/errors.ts'
 import type { Batch } from '../../src/batch/batch.ts'
 import type { DataType, Schema } from '../../src/batch/types.ts'
+import type { Session } from '../../src/engine/session.ts'
 import { RecordBlock } from '../../src/log/block.ts'
 import { SqlEngine } from '../support/sql-engine.ts'
 import type { Step } from './script.ts'
 
 interface Subscription {
+  readonly session: Session
   readonly batches: AsyncIterator<Batch>
   readonly schema: Schema
   /** Times each row came, less the times it was taken back, since it was last asked. */
@@ -63,9 +65,9 @@ export class Player {
       case 'subscribe':
         return await this.#subscribe(words[0], step.body.join('\n'))
       case 'unsubscribe':
-        await this.#subscriptions.get(words[0])?.batches.return?.()
+        this.#subscriptions.get(words[0])?.session.cancel()
         this.#subscriptions.delete(words[0])
-        return
+        return await this.sql.settle()
       case 'changes':
         return await this.#changes(words[0], lines)
       case 'records':
@@ -102,7 +104,7 @@ export class Player {
     expect({ sqlState: error.sqlState, message: error.message }).toEqual({ sqlState, message: expectedMessage })
     for (const line of expected ?? []) {
       const [, what, text] = /^(\w+): (.*)/.exec(line) ?? []
-      if (what === 'at') expect(sql.slice((error.position ?? sql.length + 1) - 1, text.length)).toBe(text)
+      if (what === 'at') expect(sql.slice((error.position ?? sql.length + 1) - 1).slice(0, text.length)).toBe(text)
       else if (what === 'hint' || what === 'detail') expect(error[what]).toContain(text)
       else throw new Error(`unknown expectation "${line}"`)
     }
@@ -155,7 +157,7 @@ export class Player {
     const result = await session.execute(await session.prepare(statement, []), [])
     if (result.kind === 'command') throw new Error('subscribe needs a statement with rows')
     const batches = result.batches[Symbol.asyncIterator]()
-    const subscription: Subscription = { batches, schema: result.schema, counts: new Map(), failed: undefined }
+    const subscription: Subscription = { session, batches, schema: result.schema, counts: new Map(), failed: undefined }
     this.#subscriptions.set(name, subscription)
     this.#pull(subscription).catch((error: unknown) => {
       subscription.failed = error

@@ -25,6 +25,7 @@ export async function expectRecomputed(sql: SqlEngine): Promise<void> {
       partial.add(name)
       continue
     }
+    await sql.run(`SET TIME ZONE '${object.timeZone}'`)
     const actual = await rowsOf(sql, `SELECT * FROM ${object.shortName}`)
     const expected = await rowsOf(sql, print({ ...ast.query, emit: undefined }))
     if (ast.query.emit !== undefined) {

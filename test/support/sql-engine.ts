@@ -15,6 +15,8 @@ import { Watch } from './watched.ts'
 /** Noon of the day whose morning the records of tests are of. */
 const START = '2026-01-01T12:00:00Z'
 const CHECKPOINT_MS = 1000
+/** Rounds of the event loop after which jobs that have not come to rest never will. */
+const TURNS_MAX = 20_000
 
 /** What a statement, or the last of several, came to: values as text, NULL as null. */
 export interface Answer {
@@ -80,12 +82,16 @@ export class SqlEngine {
 
   /** Until every job has consumed everything there is, its timers have run and what it wrote is visible. */
   async settle(): Promise<void> {
+    let left = TURNS_MAX
     for (let round = 0; round < 3; ) {
       const statuses = await this.engine.supervisor.status()
+      // Sources know their job by the name that people see.
       const resting = statuses.filter(s => s.state === 'paused' || s.state === 'failed')
-      this.#watch.paused = new Set(resting.map(s => s.job))
+      this.#watch.paused = new Set(resting.map(s => s.job.replace(/^public\./, '')))
       const calm = this.#watch.quiet && this.clock.asleep && statuses.every(s => s.state !== 'starting')
       round = calm ? round + 1 : 0
+      if (left-- === 0)
+        throw new Error(`jobs do not come to rest: ${this.#watch.unrest.join(', ')} ${JSON.stringify(statuses)}`)
       if (this.clock.asleep) this.clock.pass(60)
       for (let i = 0; i < 4; i++) await yieldTurn()
     }

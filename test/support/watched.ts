@@ -9,10 +9,16 @@ export class Watch {
 
   /** Everything there was has been read and is in the answers: each source waits in a poll, has no lag, each sink has committed. */
   get quiet(): boolean {
-    for (const [source, { job, polling, ended }] of this.#sources) {
-      if (!ended && !this.paused.has(job) && !(polling && source.lag?.() === 0)) return false
-    }
-    return this.#uncommitted.size === 0
+    return this.unrest.length === 0
+  }
+
+  /** What is not at rest, for people. */
+  get unrest(): string[] {
+    const busy = [...this.#sources].filter(
+      ([source, { job, polling, ended }]) => !ended && !this.paused.has(job) && !(polling && source.lag?.() === 0),
+    )
+    const reading = busy.map(([source, { job, polling }]) => `${job} reads (lag ${source.lag?.()}, polling ${polling})`)
+    return this.#uncommitted.size > 0 ? [...reading, `${this.#uncommitted.size} sinks have not committed`] : reading
   }
 
   /** The connector, seen through. Reads that end by themselves are not watched. */
