@@ -8,6 +8,7 @@ import { typeByName } from '../../expr/type-names.ts'
 import { bindAggregate } from './aggregates.ts'
 import { coerce, settle, unify } from './coerce.ts'
 import { located } from './context.ts'
+import { translated } from './dialects.ts'
 import { bindExpr, type Env } from './expression.ts'
 import { compare, NULL } from './operators.ts'
 
@@ -19,6 +20,8 @@ export function bindCall(node: ast.Call, env: Env): Expr {
     throw notSupported('a window function (OVER)', position, 'GROUP BY the windows of TUMBLE or HOP.')
   const known = node.name.length === 1 || (node.name.length === 2 && node.name[0] === 'pg_catalog')
   if (!known) throw undefinedFunction(node.name.join('.'), position)
+  const meant = translated(node, name)
+  if (meant) return bindExpr(meant, env)
   if (isAggregate(name)) return bindAggregate(node, name, env)
   refuseAggregateSyntax(node, name)
   const special = bindSpecial(node, name, env)

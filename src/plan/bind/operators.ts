@@ -1,6 +1,7 @@
 import type * as ast from '../../../grammar/ast.ts'
+import { assert } from '../../base/assert.ts'
 import { EngineError, notSupported } from '../../base/errors.ts'
-import { BOOLEAN, type DataType, type Datum, storageOf, typeName, UNKNOWN } from '../../batch/types.ts'
+import { BOOLEAN, type DataType, type Datum, INTEGER, storageOf, typeName, UNKNOWN } from '../../batch/types.ts'
 import { commonType } from '../../expr/coerce.ts'
 import type { Expr } from '../../expr/expr.ts'
 import { resolveFunction, resolveOperator } from '../../expr/resolve.ts'
@@ -120,13 +121,56 @@ export function bindQuantified(node: ast.Quantified, env: Env): Expr {
   const position = node.at + 1
   if (right.kind === 'query') throw notSupported('a subquery in an expression', position)
   const left = bindExpr(node.left, env)
-  const elements = arrayElements(bindExpr(right, env), left.type, env, right.at)
+  const written = bindExpr(right, env)
+  const untyped = written.kind === 'parameter' && written.type.kind === 'unknown' && left.type.kind !== 'unknown'
+  const array = untyped
+    ? coerce(written, { kind: 'array', element: left.type }, 'implicit', env.context, right.at)
+    : written
+  const elements = arrayElements(array, left.type, env, right.at)
+  const same = (op === '=' && quantifier === 'any') || (op === '<>' && quantifier === 'all')
+  if (!elements && same && array.type.kind === 'array') return isElement(left, array, quantifier, env, node.at)
   if (!elements) throw notSupported(`${op} ${quantifier.toUpperCase()} of an array that is not a constant`, position)
   if (op === '=' && quantifier === 'any') return membership(left, elements, false, env, node.at)
   if (op === '<>' && quantifier === 'all') return membership(left, elements, true, env, node.at)
   const args = elements.map(element => compare(op, left, element, env, node.at))
   if (args.length === 0) return { kind: 'literal', value: quantifier === 'all', type: BOOLEAN }
   return args.length === 1 ? args[0] : { kind: quantifier === 'any' ? 'or' : 'and', args, type: BOOLEAN }
+}
+
+/** x = ANY (array), x <> ALL (array), with the NULLs of a chain of OR. */
+function isElement(left: Expr, right: Expr, quantifier: ast.Quantified['quantifier'], env: Env, at: number): Expr {
+  const { context } = env
+  assert(right.type.kind === 'array', 'the right side is an array')
+  const element = commonType([left.type, right.type.element]) ?? right.type.element
+  const value = coerce(left, element, 'implicit', context, at)
+  const array = coerce(right, { kind: 'array', element }, 'implicit', context, at)
+  const call = (name: string, args: readonly Expr[], type: DataType): Expr => {
+    const resolved = resolveFunction(
+      name,
+      args.map(a => a.type),
+    )
+    assert(resolved !== undefined, `${name} takes arrays`)
+    return { kind: 'call', id: resolved.id, name, args, type }
+  }
+  const is = (arg: Expr, negated: boolean): Expr => ({ kind: 'is', test: 'null', negated, arg, type: BOOLEAN })
+  const truth = (answer: boolean | null): Expr => ({ kind: 'literal', value: answer, type: BOOLEAN })
+  const found = (item: Expr): Expr => is(call('array_position', [array, item], INTEGER), true)
+  const none: Expr = { kind: 'literal', value: null, type: element }
+  const zero: Expr = { kind: 'literal', value: 0, type: INTEGER }
+  const empty = compare('=', call('cardinality', [array], INTEGER), zero, env, at)
+  const any = quantifier === 'any'
+  return {
+    kind: 'case',
+    branches: [
+      { when: is(array, false), then: truth(null) },
+      { when: empty, then: truth(!any) },
+      { when: is(value, false), then: truth(null) },
+      { when: found(value), then: truth(any) },
+      { when: found(none), then: truth(null) },
+    ],
+    otherwise: truth(!any),
+    type: BOOLEAN,
+  }
 }
 
 function arrayElements(array: Expr, element: DataType, env: Env, at: number): readonly Expr[] | undefined {
