@@ -132,17 +132,20 @@ export class Writer {
   }
 
   int8(value: number): this {
-    this.#view.setInt8(this.#room(1), value)
+    const at = this.#room(1)
+    this.#view.setInt8(at, value)
     return this
   }
 
   int16(value: number): this {
-    this.#view.setInt16(this.#room(2), value)
+    const at = this.#room(2)
+    this.#view.setInt16(at, value)
     return this
   }
 
   int32(value: number): this {
-    this.#view.setInt32(this.#room(4), value)
+    const at = this.#room(4)
+    this.#view.setInt32(at, value)
     return this
   }
 
@@ -161,9 +164,8 @@ export class Writer {
 
   uvarint(value: number): this {
     let rest = value
-    for (; rest > 127; rest = Math.floor(rest / 128)) this.#view.setUint8(this.#room(1), (rest & 127) | 128)
-    this.#view.setUint8(this.#room(1), rest)
-    return this
+    for (; rest > 127; rest = Math.floor(rest / 128)) this.#byte((rest & 127) | 128)
+    return this.#byte(rest)
   }
 
   string(value: string | null): this {
@@ -198,6 +200,12 @@ export class Writer {
     return this.int8(0)
   }
 
+  #byte(value: number): this {
+    const at = this.#room(1)
+    this.#bytes[at] = value
+    return this
+  }
+
   #copy(bytes: Uint8Array): this {
     const at = this.#room(bytes.length)
     this.#bytes.set(bytes, at)
@@ -221,6 +229,7 @@ export class Writer {
     this.#start = this.#at
   }
 
+  /** Where to write: to be asked before `#bytes` or `#view` is looked at, which it may replace. */
   #room(count: number): number {
     const at = this.#at
     if (at + count > this.#bytes.length) {

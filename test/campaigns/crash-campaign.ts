@@ -90,9 +90,10 @@ export async function runCrashCampaign(options: {
     }
     await server.start()
     const producing = producer
+    if (producing.exitCode !== null) throw new Error('the producer ended before it was told to')
     const ended = new Promise(resolve => producing.once('exit', resolve))
     producing.stdin?.end()
-    await ended
+    if ((await ended) !== 0) throw new Error('the producer failed')
     const { readings, bad } = readProduced(file)
     const differences = await compare(server, broker, readings, bad)
     const counted = new Set(readings.map(r => `${r.topic} ${r.device} ${Math.floor(r.ts / WINDOW_MS)}`)).size

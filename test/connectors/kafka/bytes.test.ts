@@ -137,6 +137,26 @@ function lines(): { decoder: RecordDecoder; given: string[] } {
   return { decoder, given }
 }
 
+test('a request grows wherever it is full', () => {
+  for (const write of [
+    (w: Writer) => w.int8(1),
+    (w: Writer) => w.int16(2),
+    (w: Writer) => w.int32(3),
+    (w: Writer) => w.int64(4),
+    (w: Writer) => w.uvarint(300),
+    (w: Writer) => w.compactString('five'),
+  ]) {
+    for (let offset = 0; offset < 8; offset++) {
+      const writer = new Writer()
+      for (let i = 0; i < offset; i++) writer.int8(0)
+      const one = Buffer.concat(write(new Writer()).finish())
+      for (let i = 0; i < 400; i++) write(writer)
+      const whole = Buffer.concat([Buffer.alloc(offset), ...Array.from({ length: 400 }, () => one)])
+      expect(Buffer.concat(writer.finish()).equals(whole)).toBe(true)
+    }
+  }
+})
+
 describe('record batches', () => {
   const lengths = fc.array(fc.tuple(fc.integer({ min: -1, max: 200 }), fc.integer({ min: -1, max: 20_000 })), {
     minLength: 1,
