@@ -17,6 +17,7 @@ import { bindQuery } from '../plan/bind/query.ts'
 import type { EventTime, LogicalPlan } from '../plan/logical.ts'
 import { optimize } from '../plan/optimize.ts'
 import { eventTimeOf, isChanging } from '../plan/properties.ts'
+import { inputsOf } from '../plan/walk.ts'
 import { defineInsert } from './define-insert.ts'
 import { defineSource, readExternal } from './define-source.ts'
 import { sampledColumns } from './discover.ts'
@@ -46,7 +47,9 @@ export async function defineObject(
     case 'create-sink':
       return defineSink(ast, context, engine, dataflow)
     case 'create-as':
-      return defineStreamAs(ast, context, engine, dataflow)
+      return ast.relation === 'table'
+        ? defineTableAs(ast, context, engine, dataflow)
+        : defineStreamAs(ast, context, engine, dataflow)
     case 'insert':
       return defineInsert(ast, context, engine, dataflow)
     default:
@@ -174,10 +177,28 @@ function defineSink(ast: CreateSink, context: StatementContext, engine: Engine, 
   return { kind: 'sink', ...common(ast, context, dependsOn), schema: bound.plan.schema, job }
 }
 
+/** Options of ksqlDB's tables that say how their topic is to be: a materialized view has none. */
+const TOPIC_OPTIONS = new Set(
+  'kafka_topic value_format key_format format partitions replicas timestamp timestamp_format'.split(' '),
+)
+
+/** ksqlDB's CREATE TABLE x AS SELECT: an answer that is kept up to date, which is a materialized view. Postgres' copies rows once. */
+function defineTableAs(ast: CreateAs, context: StatementContext, engine: Engine, dataflow: string): CatalogObject {
+  const { name, at, orReplace, ifNotExists, temporary, columns, query } = ast
+  if (query.emit === undefined && !aggregates(bind(query, context, engine, 'standing').plan)) {
+    throw notSupported('CREATE TABLE AS', at + 1, 'CREATE MATERIALIZED VIEW … AS keeps the same answer up to date')
+  }
+  const options = ast.options.filter(o => !TOPIC_OPTIONS.has(o.name))
+  const view = { name, at, orReplace, ifNotExists, temporary, columns, query, options }
+  return defineMaterializedView({ kind: 'create-view', materialized: true, ...view }, context, engine, dataflow)
+}
+
+function aggregates(plan: LogicalPlan): boolean {
+  return plan.kind === 'aggregate' || inputsOf(plan).some(aggregates)
+}
+
 /** ksqlDB's CREATE STREAM x AS SELECT: a topic filled by a job, and the stream to read it. */
 function defineStreamAs(ast: CreateAs, context: StatementContext, engine: Engine, dataflow: string): CatalogObject {
-  if (ast.relation === 'table')
-    throw notSupported('CREATE TABLE AS', ast.at + 1, 'CREATE MATERIALIZED VIEW … AS keeps the same answer')
   const { shortName } = targetName(ast.name, ast.at)
   const bound = bind(ast.query, context, engine, 'standing')
   const options = optionTexts(ast.options)

@@ -65,3 +65,23 @@ test('= ANY of an array column', async () => {
     ].map(row => row.map(v => v?.[0] ?? null)),
   )
 })
+
+test('a table of ksqlDB is a materialized view', async () => {
+  const engine = new TestEngine()
+  await engine.query(`CREATE STREAM readings (room VARCHAR KEY, v DOUBLE) WITH (kafka_topic = 'readings', value_format = 'JSON');
+    CREATE STREAM plain (room VARCHAR, v DOUBLE) WITH (kafka_topic = 'plain', value_format = 'JSON');
+    CREATE TABLE maxima WITH (kafka_topic = 'maxima', value_format = 'JSON') AS SELECT room, MAX(v) AS m FROM plain GROUP BY room EMIT CHANGES;
+    CREATE TABLE counts AS SELECT count(*) AS n FROM plain;
+    INSERT INTO plain VALUES ('a', 1), ('a', 3), ('b', 2)`)
+  expect(engine.notices).toEqual(['"maxima" is kept as a materialized view', '"counts" is kept as a materialized view'])
+  expect(await engine.until('SELECT room, m FROM maxima ORDER BY room', rows => rows[0]?.[1] === '3')).toEqual([
+    ['a', '3'],
+    ['b', '2'],
+  ])
+  await engine.close()
+  expect(await engine.until('SELECT n FROM counts', rows => rows[0]?.[0] === '3')).toEqual([['3']])
+  await engine.query('DROP TABLE maxima')
+  expect(await engine.errorOf('CREATE TABLE copy AS SELECT room, v FROM plain')).toMatch(/^0A000 1 CREATE TABLE AS/)
+  await engine.query('CREATE MATERIALIZED VIEW mv AS SELECT count(*) FROM plain')
+  expect(await engine.errorOf('DROP TABLE mv')).toMatch(/^42809 /)
+})

@@ -38,6 +38,13 @@ export function planCreate(ast: Create, statement: Statement, session: ClientSes
       if (!object) throw notSupported(ast.kind, ast.at + 1)
       if (existing) await engine.drop(name, false)
       await engine.create(object)
+      if (ast.kind === 'create-as' && object.kind === 'materialized view') {
+        session.notice(
+          `"${shortName}" is kept as a materialized view`,
+          'NOTICE',
+          `No topic is written; CREATE SINK … FROM ${shortName} writes one.`,
+        )
+      }
       return TAGS[ast.kind](ast)
     }),
   )
@@ -73,9 +80,12 @@ export function planDrop(ast: Drop, session: ClientSession): Plan {
   )
 }
 
-function fits(word: string, object: { kind: string; flavour?: string }): boolean {
+function fits(word: string, object: { kind: string; flavour?: string; sql: string }): boolean {
   if (word === 'job') return ['sink', 'materialized view'].includes(object.kind)
   if (object.kind === 'source') return ['source', 'stream', 'table'].includes(word)
+  // A materialized view may have been made as one of ksqlDB's tables.
+  if (word === 'table' && object.kind === 'materialized view')
+    return /^\s*create\s+(or\s+replace\s+)?table\b/i.test(object.sql)
   return word === object.kind
 }
 
