@@ -43,7 +43,7 @@ export function tokenize(sql: string): Token[] {
     else push(kind, result.value, result.end)
   }
   const bad = (message: string, end: number): void => {
-    tokens.push({ kind: 'error', text: sql.slice(at, end), at, end, error: syntaxError(sql, at, message) })
+    tokens.push({ kind: 'error', text: sql.slice(at, end), at, end, error: syntaxError(at, message) })
   }
   while (true) {
     at = skipSpace(sql, at)

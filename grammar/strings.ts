@@ -1,5 +1,5 @@
 import { EngineError } from '../src/base/errors.ts'
-import { characterPosition, syntaxError } from './errors.ts'
+import { syntaxError } from './errors.ts'
 import { lineCommentEnd, skipSpace } from './lexer.ts'
 
 /** A quoted thing read from the text: its decoded value and where it ends, or what is wrong with it. */
@@ -15,7 +15,7 @@ export function scanString(sql: string, quote: number, style: 'plain' | 'escape'
   let at = quote
   while (true) {
     const end = style === 'escape' ? escapedEnd(sql, at + 1) : closingQuote(sql, at + 1, "'")
-    if (end < 0) return failed(quote, syntaxError(sql, quote, 'unterminated quoted string'))
+    if (end < 0) return failed(quote, syntaxError(quote, 'unterminated quoted string'))
     raw += sql.slice(at + 1, end)
     const next = continuation(sql, end + 1)
     if (next < 0) {
@@ -24,7 +24,7 @@ export function scanString(sql: string, quote: number, style: 'plain' | 'escape'
     }
     at = next
   }
-  if (style === 'escape') return decodeEscapes(sql, quote, raw, at)
+  if (style === 'escape') return decodeEscapes(quote, raw, at)
   const value = raw.includes("'") ? raw.replaceAll("''", "'") : raw
   return style === 'unicode' ? decodeUnicode(sql, quote, value, at) : { value, end: at }
 }
@@ -32,8 +32,8 @@ export function scanString(sql: string, quote: number, style: 'plain' | 'escape'
 /** Reads a quoted name whose opening quote is at `quote`. */
 export function scanQuoted(sql: string, quote: number, unicode: boolean): Quoted {
   const end = closingQuote(sql, quote + 1, '"')
-  if (end < 0) return failed(quote, syntaxError(sql, quote, 'unterminated quoted identifier'))
-  if (end === quote + 1) return failed(quote, syntaxError(sql, quote, 'zero-length delimited identifier'))
+  if (end < 0) return failed(quote, syntaxError(quote, 'unterminated quoted identifier'))
+  if (end === quote + 1) return failed(quote, syntaxError(quote, 'zero-length delimited identifier'))
   const value = sql.slice(quote + 1, end).replaceAll('""', '"')
   return unicode ? decodeUnicode(sql, quote, value, end + 1) : { value, end: end + 1 }
 }
@@ -42,7 +42,7 @@ export function scanQuoted(sql: string, quote: number, unicode: boolean): Quoted
 export function scanDollarQuoted(sql: string, at: number, tag: string): Quoted {
   const start = at + tag.length
   const end = sql.indexOf(tag, start)
-  if (end < 0) return failed(at, syntaxError(sql, at, 'unterminated dollar-quoted string'))
+  if (end < 0) return failed(at, syntaxError(at, 'unterminated dollar-quoted string'))
   return { value: sql.slice(start, end), end: end + tag.length }
 }
 
@@ -86,9 +86,9 @@ const simpleEscapes: Readonly<Record<string, string>> = { b: '\b', f: '\f', n: '
 const escapePattern = /''|\\(?:u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|x([0-9a-fA-F]{1,2})|([0-7]{1,3})|([\s\S]))/g
 
 /** C-style escapes. Those that name bytes must make UTF-8 together with their neighbours. */
-function decodeEscapes(sql: string, quote: number, raw: string, end: number): Quoted {
+function decodeEscapes(quote: number, raw: string, end: number): Quoted {
   const invalid = (message: string, sqlState = '22025'): Quoted =>
-    failed(quote, new EngineError(sqlState, message, { position: characterPosition(sql, quote) }))
+    failed(quote, new EngineError(sqlState, message, { position: quote + 1 }))
   let value = ''
   let bytes: number[] = []
   let last = 0
@@ -150,16 +150,13 @@ function decodeUnicode(sql: string, quote: number, value: string, end: number): 
     }
     const match = /^(?:([0-9a-fA-F]{4})|\+([0-9a-fA-F]{6}))/.exec(value.slice(i + 1, i + 8))
     if (match === null)
-      return failed(
-        quote,
-        syntaxError(sql, quote, 'invalid Unicode escape', 'Unicode escapes are \\XXXX or \\+XXXXXX.'),
-      )
+      return failed(quote, syntaxError(quote, 'invalid Unicode escape', 'Unicode escapes are \\XXXX or \\+XXXXXX.'))
     const code = Number.parseInt(match[1] ?? match[2], 16)
-    if (code === 0 || code > 0x10ffff) return failed(quote, syntaxError(sql, quote, 'invalid Unicode escape value'))
+    if (code === 0 || code > 0x10ffff) return failed(quote, syntaxError(quote, 'invalid Unicode escape value'))
     out += String.fromCodePoint(code)
     i += match[0].length
   }
-  if (!out.isWellFormed()) return failed(quote, syntaxError(sql, quote, 'invalid Unicode surrogate pair'))
+  if (!out.isWellFormed()) return failed(quote, syntaxError(quote, 'invalid Unicode surrogate pair'))
   return { value: out, end: clause.end }
 }
 
@@ -168,10 +165,9 @@ function uescape(sql: string, from: number): Quoted {
   const at = skipSpace(sql, from)
   if (!/^uescape(?![A-Za-z0-9_$\u0080-\uffff])/i.test(sql.slice(at, at + 8))) return { value: '\\', end: from }
   const quote = skipSpace(sql, at + 7)
-  if (sql[quote] !== "'")
-    return failed(at, syntaxError(sql, quote, 'UESCAPE must be followed by a simple string literal'))
+  if (sql[quote] !== "'") return failed(at, syntaxError(quote, 'UESCAPE must be followed by a simple string literal'))
   const mark = scanString(sql, quote, 'plain')
   if (mark.error === undefined && (mark.value.length !== 1 || /[0-9a-fA-F+'"\s]/.test(mark.value)))
-    return failed(quote, syntaxError(sql, quote, 'invalid Unicode escape character'))
+    return failed(quote, syntaxError(quote, 'invalid Unicode escape character'))
   return mark
 }

@@ -4,7 +4,8 @@ import { createGunzip } from 'node:zlib'
 import { EngineError } from '../../src/base/errors.ts'
 
 /** Large enough that calls cost nothing, small enough to stay in the cache of the decoder. */
-export const BLOCK_BYTES = 1 << 20
+export const BLOCK_BYTES = 1 << 18
+const READ_BYTES = 4 * BLOCK_BYTES
 
 /** A file's bytes, block by block; no Buffers, whose slices share memory. */
 export interface Blocks {
@@ -39,10 +40,15 @@ export function fileError(path: string, error: unknown): unknown {
   )
 }
 
+/** Reads ahead, so that the disk and the decoder work at once, and more than a block at a time, because each request wakes a thread. */
 class PlainBlocks implements Blocks {
   readonly #file: FileHandle
-  readonly #buffer = new Uint8Array(BLOCK_BYTES)
+  readonly #buffers = [new Uint8Array(READ_BYTES), new Uint8Array(READ_BYTES)] as const
+  #turn = 0
   #position: number
+  #ahead: Promise<Uint8Array> | undefined
+  /** Read, but not handed out. */
+  #waiting: Uint8Array = new Uint8Array(0)
 
   constructor(file: FileHandle, position: number) {
     this.#file = file
@@ -50,13 +56,31 @@ class PlainBlocks implements Blocks {
   }
 
   async next(): Promise<Uint8Array | undefined> {
-    const { bytesRead } = await this.#file.read(this.#buffer, 0, BLOCK_BYTES, this.#position)
-    this.#position += bytesRead
-    return bytesRead === 0 ? undefined : this.#buffer.subarray(0, bytesRead)
+    if (this.#waiting.length === 0) {
+      this.#waiting = await (this.#ahead ?? this.#read())
+      this.#position += this.#waiting.length
+      this.#ahead = undefined
+      // Less than was asked for is the end as it was then: what comes later is asked for later.
+      if (this.#waiting.length === READ_BYTES) {
+        this.#ahead = this.#read()
+        this.#ahead.catch(() => {}) // whoever awaits it hears of it
+      }
+    }
+    const block = this.#waiting.subarray(0, BLOCK_BYTES)
+    this.#waiting = this.#waiting.subarray(block.length)
+    return block.length === 0 ? undefined : block
   }
 
-  close(): Promise<void> {
-    return this.#file.close()
+  async close(): Promise<void> {
+    await this.#ahead?.catch(() => {}) // nobody waits for it any more
+    await this.#file.close()
+  }
+
+  async #read(): Promise<Uint8Array> {
+    const buffer = this.#buffers[this.#turn]
+    this.#turn = 1 - this.#turn
+    const { bytesRead } = await this.#file.read(buffer, 0, READ_BYTES, this.#position)
+    return buffer.subarray(0, bytesRead)
   }
 }
 

@@ -1,6 +1,6 @@
 import { EngineError, nearest } from '../../src/base/errors.ts'
 import type { Name } from '../ast.ts'
-import { characterPosition, syntaxError } from '../errors.ts'
+import { syntaxError } from '../errors.ts'
 import { isColumnName, isFunctionName, keywords } from '../keywords.ts'
 import type { Token } from '../lexer.ts'
 
@@ -207,7 +207,7 @@ export class Cursor {
   enter(): void {
     if (++this.#depth <= DEPTH_MAX) return
     throw new EngineError('54001', `statement nests deeper than ${DEPTH_MAX} levels`, {
-      position: characterPosition(this.sql, this.token.at),
+      position: this.token.at + 1,
       hint: 'Split it with WITH, or create views for its parts.',
     })
   }
@@ -225,7 +225,7 @@ export class Cursor {
 
   /** 42601 at an offset, for what is well-formed and still no SQL. */
   refuse(message: string, at: number, hint?: string): never {
-    throw syntaxError(this.sql, at, message, hint)
+    throw syntaxError(at, message, hint)
   }
 
   /** The error for a failure at the explained place. */
@@ -235,7 +235,7 @@ export class Cursor {
     const place = token.kind === 'end' ? 'at end of input' : `at or near ${what}`
     const words = [...this.#acceptable]
     const list = expected !== '' ? expected : words.length > 0 && words.length <= 6 ? words.join(', ') : ''
-    return syntaxError(this.sql, token.at, `syntax error ${place}${list && `, expected ${list}`}`, this.#hint(failure))
+    return syntaxError(token.at, `syntax error ${place}${list && `, expected ${list}`}`, this.#hint(failure))
   }
 
   #hint({ token, at, expected }: Unexpected): string | undefined {

@@ -3,7 +3,7 @@ export type Actor = 'user' | 'external'
 
 /** What an error may carry beyond its message. */
 export interface ErrorDetails {
-  /** Where in the statement, as a 1-based character index, as the Postgres protocol counts. */
+  /** Where in the statement, in UTF-16 units from 1, as strings here are indexed. The Postgres server makes characters of them, as its clients count. */
   readonly position?: number
   readonly detail?: string
   /** What to do about it. */

@@ -34,11 +34,12 @@ export async function connect(to: unknown, notice: (message: string) => void): P
   return client
 }
 
-/** An error of the server as one of ours, to be printed the same way. */
-export function fromServer(error: unknown): unknown {
+/** An error of the server as one of ours, to be printed the same way. Its position counts characters of `sql`. */
+export function fromServer(error: unknown, sql = ''): unknown {
   if (!(error instanceof pg.DatabaseError)) return error
   const { code = 'XX000', message, detail, hint } = error
-  const position = error.position === undefined ? undefined : Number(error.position)
+  const before = error.position === undefined ? undefined : [...sql].slice(0, Number(error.position) - 1)
+  const position = before && before.join('').length + 1
   return new EngineError(code, message, { detail, hint, position })
 }
 

@@ -48,7 +48,7 @@ export const submitCommand: Command = {
                 : `${command}\n`,
             )
           } catch (error) {
-            throw located(fromServer(error), sql, statement.offset)
+            throw located(fromServer(error, statement.sql), sql, statement.offset)
           }
         }
       }

@@ -61,6 +61,9 @@ export function serveCommand(open: OpenEngine, makeLog: (level: string) => Logge
         log,
         limits,
         clock: systemClock,
+      }).catch(async error => {
+        await engine.close() // its jobs have begun
+        throw error
       })
       if (flags.demo) await runScript(DEMO, engine, terminal, { quiet: true })
       terminal.out(`tidemark is ready: psql -h ${host} -p ${server.port}\n`)

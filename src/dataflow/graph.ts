@@ -1,4 +1,5 @@
 import { assert } from '../base/assert.ts'
+import { gcd } from '../base/gcd.ts'
 import type { Batch } from '../batch/batch.ts'
 import type { Schema } from '../batch/types.ts'
 import type { Emit, Operator, StateSnapshot, Watermark } from './operator.ts'
@@ -25,6 +26,8 @@ interface Node {
   readonly sources: readonly Node[]
   inputsOpen: number
   watermark: Watermark
+  /** Of the windows behind it; undefined: not known since nodes came or went. */
+  gridMicros: number | undefined
   started: boolean
 }
 
@@ -75,6 +78,7 @@ export class Graph {
     assert(node.outputs.length === 0, `node ${node.name} still has readers`)
     for (const other of this.#nodes.values()) other.outputs = other.outputs.filter(edge => edge.to !== node)
     this.#nodes.delete(id)
+    this.#forgetGrids()
   }
 
   /** Calls `onStart` of every operator that was neither started nor restored yet. Call again after adding nodes. */
@@ -114,6 +118,13 @@ export class Graph {
 
   watermark(id: NodeId): Watermark {
     return this.#node(id).watermark
+  }
+
+  /** All windows behind the node begin and end at multiples of this time since 1970; Infinity when there is none. */
+  gridMicros(id: NodeId): number {
+    const node = this.#node(id)
+    node.gridMicros ??= gridBehind(node)
+    return node.gridMicros
   }
 
   schema(id: NodeId): Schema {
@@ -174,6 +185,7 @@ export class Graph {
       sources,
       inputsOpen: Math.max(1, sources.length),
       watermark: Number.NEGATIVE_INFINITY,
+      gridMicros: undefined,
       started: false,
     }
     for (const other of this.#nodes.values()) assert(other.name !== node.name, `two nodes named ${node.name}`)
@@ -181,8 +193,13 @@ export class Graph {
       source.outputs = [...source.outputs, { to: node, input }]
     })
     this.#nodes.set(id, node)
+    this.#forgetGrids()
     if (sources.length > 0) this.#tick(() => advanceNode(node, Math.min(...node.inputWatermarks)))
     return id
+  }
+
+  #forgetGrids(): void {
+    for (const node of this.#nodes.values()) node.gridMicros = undefined
   }
 
   #node(id: NodeId): Node {
@@ -223,4 +240,17 @@ function endNode(node: Node): void {
     if (merged !== Number.POSITIVE_INFINITY) advanceNode(to, merged)
     endNode(to)
   }
+}
+
+function gridBehind(node: Node): number {
+  return node.outputs.reduce(
+    (grid, { to }) => commonGrid(commonGrid(grid, to.operator?.gridMicros ?? Number.POSITIVE_INFINITY), gridBehind(to)),
+    Number.POSITIVE_INFINITY,
+  )
+}
+
+/** The coarsest grid that both fit; Infinity fits all. */
+function commonGrid(a: number, b: number): number {
+  if (a === Number.POSITIVE_INFINITY) return b
+  return b === Number.POSITIVE_INFINITY ? a : gcd(a, b)
 }

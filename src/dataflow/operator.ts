@@ -20,6 +20,8 @@ export type StateSnapshot = Readonly<Record<string, unknown>>
 export interface Operator {
   /** Of what it emits. */
   readonly schema: Schema
+  /** All windows it makes begin and end at multiples of this time since 1970. Undefined: it makes none. */
+  readonly gridMicros?: number
   /** Once, before anything else, in a dataflow that starts without a snapshot: what the operator says of no rows at all. */
   onStart?(emit: Emit): void
   onBatch(batch: Batch, input: number, emit: Emit): void

@@ -13,11 +13,6 @@ export interface SourceNodeOptions {
   readonly watermark?: WatermarkOptions & {
     /** Index of the time column in the source's batches. */
     readonly column: number
-    /**
-     * All windows behind this source begin and end at multiples of it, as far as known. Batches are then cut only where a window closes
-     * in between. Undefined: unknown.
-     */
-    readonly gridMicros?: number
   }
   readonly side: SideOutput
 }
@@ -26,7 +21,8 @@ export interface SourceNodeOptions {
  * Pushes polled batches into a graph such that what comes out does not depend on where polls cut the stream: whether a row is late is
  * judged as if it were a batch of its own. For that the watermark is followed through the batch. When no row is older than the watermark
  * the whole batch leads to, which is the rule, the batch goes whole and the watermark behind it; else the batch is cut before each row
- * that the rows before it in the batch make late, with the watermark in between. Slices share memory.
+ * that the rows before it in the batch make late, with the watermark in between; only where a window behind the source closes in
+ * between, for else nobody sees it. Slices share memory.
  */
 export class SourceNode {
   readonly #options: SourceNodeOptions
@@ -58,7 +54,7 @@ export class SourceNode {
       if (polled.rowCount > 0) graph.push(input, polled)
       return
     }
-    const { column, gridMicros, delayMicros } = watermark
+    const { column, delayMicros } = watermark
     const batch = this.#believable(polled, column, nowMs)
     if (batch.rowCount === 0) {
       this.#advance(this.#watermarks.observe(partition, Number.NEGATIVE_INFINITY, nowMs))
@@ -67,7 +63,7 @@ export class SourceNode {
     const { words } = expectStorage(batch.columns[column], 'int64')
     const { earliest, latest } = timeRange(words, batch.rowCount)
     const bounds = this.#watermarks.bounds(partition, nowMs)
-    const course: Course = { ...bounds, delay: delayMicros, grid: gridMicros ?? 1 }
+    const course: Course = { ...bounds, delay: delayMicros, grid: graph.gridMicros(input) }
     if (earliest >= watermarkAt(course, Math.max(bounds.latest, latest))) graph.push(input, batch)
     else this.#pushCut(batch, words, course)
     this.#advance(this.#watermarks.observe(partition, latest, nowMs))
@@ -148,10 +144,11 @@ interface Course {
   readonly grid: number
 }
 
-/** Down to the grid: no window closes between that and the exact watermark. */
+/** Down to the grid of the windows behind the source: none closes between that and the exact watermark. */
 function watermarkAt({ floor, ceiling, delay, grid }: Course, latest: number): Watermark {
+  if (grid === Number.POSITIVE_INFINITY) return Number.NEGATIVE_INFINITY
   const exact = Math.max(floor, Math.min(ceiling, latest - delay))
-  return grid === 1 || exact === Number.NEGATIVE_INFINITY ? exact : Math.floor(exact / grid) * grid
+  return exact === Number.NEGATIVE_INFINITY ? exact : Math.floor(exact / grid) * grid
 }
 
 function timeRange(words: Int32Array, rowCount: number): { earliest: number; latest: number } {

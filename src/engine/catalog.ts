@@ -116,7 +116,7 @@ export class Catalog {
             return relation
           }
         }
-        return extra.get(parts.join('.'))
+        return extra.get(parts.join('.')) ?? this.#refuseUnreadable(parts, searchPath)
       },
       names: () => this.names(),
     }
@@ -129,16 +129,33 @@ export class Catalog {
     for (const { name } of this.#system.values()) yield name
   }
 
+  /** Whether a query may name it. */
+  isReadable(parts: readonly string[], searchPath: readonly string[]): boolean {
+    return candidates(parts, searchPath).some(name => this.#relation(name) !== undefined)
+  }
+
+  #refuseUnreadable(parts: readonly string[], searchPath: readonly string[]): undefined {
+    const object = this.find(parts, searchPath)
+    if (!object) return undefined
+    const { shortName, kind } = object
+    throw new EngineError('42809', `"${shortName}" is a ${kind} and cannot be read`, {
+      hint:
+        kind === 'sink'
+          ? 'CREATE SOURCE over the same topic reads what it writes.'
+          : `SELECT … FROM ${shortName}."topic" reads one of its topics.`,
+    })
+  }
+
   #relation(name: string): Relation<Query> | undefined {
     const system = this.#system.get(name)
     if (system) return { name, kind: 'system', schema: system.schema, changing: false }
     const object = this.objects.get(name)
     if (!object) return undefined
+    if (object.kind === 'connection' || object.kind === 'sink') return undefined
     if (object.kind === 'view') return { name, kind: 'query', query: object.query, columns: object.columns }
     if (object.kind === 'source') {
       return { name, kind: 'source', schema: object.schema, watermark: object.spec.watermark, changing: false }
     }
-    if (object.kind !== 'materialized view') return undefined
     const { schema, eventTime, changing, uniqueKey } = object
     return { name, kind: 'view', schema, eventTime, changing, uniqueKey }
   }

@@ -25,7 +25,7 @@ export async function discoverTopics(query: Query, searchPath: readonly string[]
   const relations = new Map<string, Relation<Query>>()
   const sources = new Map<string, SourceSpec>()
   for (const name of tableNames(query)) {
-    if (engine.catalog.view().resolve(name, searchPath)) continue
+    if (engine.catalog.isReadable(name, searchPath)) continue
     const found = await discover(name, searchPath, engine)
     if (!found) continue
     relations.set(name.join('.'), {

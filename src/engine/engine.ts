@@ -13,6 +13,7 @@ import { type Log, openLog } from '../log/log.ts'
 import { openRowLog, type RowLog } from '../log/row-log.ts'
 import type { LogicalPlan } from '../plan/logical.ts'
 import { Checkpoints } from '../state/checkpoints.ts'
+import { type FolderLock, lockFolder } from '../storage/folder-lock.ts'
 import { openLocalStore } from '../storage/local-store.ts'
 import type { ObjectStore } from '../storage/object-store.ts'
 import { Catalog, type StoredStatement } from './catalog.ts'
@@ -68,14 +69,16 @@ export class Engine implements SessionFactory, ConnectorLookup {
   readonly log: Log
   readonly pgCatalog: PgCatalog
   #store: ObjectStore
+  readonly #lock: FolderLock
   #closing = new AbortController()
   #maintenance: Promise<void> = Promise.resolve()
   #aside: RowLog<AsideRow>
   /** Changes of the catalog, one at a time. */
   #changes: Promise<unknown> = Promise.resolve()
 
-  private constructor(options: EngineOptions, store: ObjectStore, log: Log) {
+  private constructor(options: EngineOptions, lock: FolderLock, store: ObjectStore, log: Log) {
     this.options = options
+    this.#lock = lock
     this.#store = store
     this.log = log
     this.catalog = new Catalog(store, systemRelations)
@@ -86,8 +89,9 @@ export class Engine implements SessionFactory, ConnectorLookup {
 
   /** Opens the data directory, remakes the catalog and starts its jobs; a job that cannot start now is tried again, and does not keep the server from starting. */
   static async open(options: EngineOptions): Promise<Engine> {
+    const lock = await lockFolder(options.dataDir)
     const store = openLocalStore(options.dataDir)
-    const engine = new Engine(options, store, openLog(options.dataDir))
+    const engine = new Engine(options, lock, store, openLog(options.dataDir))
     for (const stored of await engine.catalog.load()) {
       const object = await redefine(stored, engine)
       const job = object && jobOf(object)
@@ -111,6 +115,7 @@ export class Engine implements SessionFactory, ConnectorLookup {
     await this.pgCatalog.close()
     await this.#aside.close()
     await this.log.close()
+    await this.#lock.release()
   }
 
   /** Retention and compaction of embedded topics. A failure is reported and tried again: topics only stay larger meanwhile. */
@@ -371,7 +376,11 @@ async function redefine(stored: StoredStatement, engine: Engine): Promise<Catalo
     return await defineObject(ast, stored, engine, stored.dataflow)
   } catch (cause) {
     const { message, hint } = toEngineError(cause)
-    const statement = stored.sql.replace(/\s+/g, ' ').slice(0, 100)
+    // Options may hold secrets.
+    const statement = stored.sql
+      .replace(/\s+/g, ' ')
+      .replace(/ with \(.*/is, ' …')
+      .slice(0, 100)
     throw new EngineError('58000', `a stored statement can no longer be understood: ${message}`, {
       cause,
       detail: statement,

@@ -3,6 +3,7 @@ import { BIGINT, BYTEA, type Datum, DOUBLE, type Field, type Schema, TEXT, TIMES
 import type { SystemRelation } from './catalog.ts'
 import type { Engine } from './engine.ts'
 import { jobOf, qualifiedName } from './objects.ts'
+import { shownSql } from './shown-sql.ts'
 
 const text = (name: string): Field => ({ name, type: TEXT })
 const bigint = (name: string): Field => ({ name, type: BIGINT })
@@ -83,7 +84,7 @@ function objects(kind: string): Rows {
   return async engine =>
     [...engine.catalog.objects.values()]
       .filter(o => o.kind === kind)
-      .map(o => [o.shortName, o.schemaName, o.kind === 'connection' ? null : o.sql.trim(), qualifiedName(o)])
+      .map(o => [o.shortName, o.schemaName, shownSql(o.sql, engine.options.connectors), qualifiedName(o)])
 }
 
 async function connections(engine: Engine): Promise<Datum[][]> {

@@ -1,3 +1,4 @@
+import { gcd } from '../base/gcd.ts'
 import { type Batch, takeRows } from '../batch/batch.ts'
 import { type Column, expectStorage, int64AsNumber, takeColumn } from '../batch/column.ts'
 import type { SideOutput, Watermark } from '../dataflow/operator.ts'
@@ -11,9 +12,12 @@ export interface Hopping {
 
 /** Width of the panes that every window is made of. */
 export function paneMicros({ sizeMicros, slideMicros }: Hopping): number {
-  let [a, b] = [sizeMicros, slideMicros]
-  while (b !== 0) [a, b] = [b, a % b]
-  return a
+  return gcd(sizeMicros, slideMicros)
+}
+
+/** See `Operator.gridMicros`. */
+export function gridMicros({ sizeMicros, slideMicros, offsetMicros }: Hopping): number {
+  return gcd(sizeMicros, slideMicros, offsetMicros)
 }
 
 /** The end of the first window that ends after `time`. */

@@ -2,6 +2,7 @@ import { type Batch, createBatch, sliceBatch, takeRows } from '../batch/batch.ts
 import { expectStorage, int64AsNumber, setInt64 } from '../batch/column.ts'
 import type { Schema } from '../batch/types.ts'
 import type { Emit, Operator, SideOutput } from '../dataflow/operator.ts'
+import { gridMicros } from './hop-windows.ts'
 import { withWindowTimes } from './window-times.ts'
 
 export interface HopOptions {
@@ -25,11 +26,13 @@ const ROWS_OUT = 16384
  */
 export class Hop implements Operator {
   readonly schema: Schema
+  readonly gridMicros: number
   readonly #options: HopOptions
 
   constructor(options: HopOptions) {
     this.schema = options.schema
     this.#options = options
+    this.gridMicros = gridMicros(options)
   }
 
   onBatch(input: Batch, _input: number, emit: Emit): void {

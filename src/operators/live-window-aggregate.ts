@@ -9,7 +9,7 @@ import type { Expr } from '../expr/expr.ts'
 import { KeyTable } from '../state/key-table.ts'
 import { type Evaluate, evaluateRows } from './evaluate.ts'
 import { HashAggregate } from './hash-aggregate.ts'
-import { endAfter, inOpenWindows, lastEnd, paneMicros } from './hop-windows.ts'
+import { endAfter, gridMicros, inOpenWindows, lastEnd, paneMicros } from './hop-windows.ts'
 import { canUsePanes, isWindowColumn, type WindowAggregateOptions } from './window-aggregate.ts'
 import { withWindowTimes } from './window-times.ts'
 
@@ -20,6 +20,7 @@ import { withWindowTimes } from './window-times.ts'
  */
 export class LiveWindowAggregate implements Operator {
   readonly schema: Schema
+  readonly gridMicros: number
   readonly #options: WindowAggregateOptions
   readonly #evaluate: Evaluate
   readonly #otherKeys: readonly Expr[]
@@ -36,6 +37,7 @@ export class LiveWindowAggregate implements Operator {
     const { schema, keys, aggregates, windowEnd } = options
     this.schema = schema
     this.#options = options
+    this.gridMicros = gridMicros(options)
     this.#otherKeys = keys.filter(key => !isWindowColumn(key, options.inputWidth))
     this.#parts = new AggregateSet(aggregates, false)
     this.#partKeys = new KeyTable([TIMESTAMP, ...this.#otherKeys.map(key => key.type)])

@@ -1,3 +1,4 @@
+import { gcd } from '../base/gcd.ts'
 import { type Batch, createBatch } from '../batch/batch.ts'
 import { expectStorage, int64AsNumber, setInt64 } from '../batch/column.ts'
 import type { Schema } from '../batch/types.ts'
@@ -18,11 +19,13 @@ export interface TumbleOptions {
 /** Adds to every row the one window [window_start, window_end) of its size that holds the row's time. */
 export class Tumble implements Operator {
   readonly schema: Schema
+  readonly gridMicros: number
   readonly #options: TumbleOptions
 
   constructor(options: TumbleOptions) {
     this.schema = options.schema
     this.#options = options
+    this.gridMicros = gcd(options.sizeMicros, options.offsetMicros)
   }
 
   onBatch(input: Batch, _input: number, emit: Emit): void {

@@ -11,7 +11,7 @@ import { someExpr } from '../expr/walk.ts'
 import { IdPool } from '../state/id-pool.ts'
 import { KeyTable } from '../state/key-table.ts'
 import { type Compile, type Evaluate, evaluateRows } from './evaluate.ts'
-import { endAfter, type Hopping, inOpenWindows, lastEnd, paneMicros } from './hop-windows.ts'
+import { endAfter, gridMicros, type Hopping, inOpenWindows, lastEnd, paneMicros } from './hop-windows.ts'
 import { addMember, type Pane, Panes } from './panes.ts'
 import { withWindowTimes } from './window-times.ts'
 
@@ -38,6 +38,7 @@ const EMIT_ROWS_MAX = 8192
  */
 export class WindowAggregate implements Operator {
   readonly schema: Schema
+  readonly gridMicros: number
   readonly #options: WindowAggregateOptions
   readonly #evaluate: Evaluate
   readonly #paneMicros: number
@@ -59,6 +60,7 @@ export class WindowAggregate implements Operator {
     assert(canUsePanes(options), 'aggregates over the window itself cannot use panes')
     this.schema = options.schema
     this.#options = options
+    this.gridMicros = gridMicros(options)
     this.#entityKeys = options.keys.filter(key => !isWindowColumn(key, options.inputWidth))
     this.#accumulated = new AggregateSet(options.aggregates, false)
     this.#windows = new AggregateSet(options.aggregates, false)

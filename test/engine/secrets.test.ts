@@ -19,3 +19,39 @@ test('a data directory keeps its instance; the catalog is for its owner only', a
   await other.query('CREATE SOURCE s (n int)')
   expect(instanceOf(other)).not.toBe(instance)
 })
+
+test('secrets are shown nowhere', async () => {
+  const engine = new TestEngine()
+  const given = `brokers = 'localhost:1', security_protocol = 'sasl_plaintext', sasl_mechanism = 'plain', sasl_username = 'me', sasl_password = 'hunter2'`
+  await engine.query(`CREATE CONNECTION k TYPE kafka WITH (${given});
+    CREATE SOURCE direct (n integer) WITH (connector = 'kafka', topic = 't', ${given});
+    CREATE SOURCE through (n integer) WITH (connection = 'k', topic = 't');
+    CREATE SOURCE plain (n integer) /* as typed */ WITH (topic = 'p')`)
+  const shown = await Promise.all(
+    [
+      'SHOW CREATE SOURCE direct',
+      'SHOW CREATE CONNECTION k',
+      'SHOW CREATE SOURCE through',
+      'DESCRIBE k',
+      'SELECT definition FROM tidemark.sources',
+      'SELECT * FROM tidemark.connections',
+      'EXPLAIN SELECT * FROM direct',
+    ].map(sql => engine.query(sql)),
+  )
+  expect(JSON.stringify(shown)).not.toContain('hunter2')
+  expect(shown[3]).toContainEqual(['sasl_password', '********'])
+  expect(shown[3]).toContainEqual(['brokers', 'localhost:1'])
+  expect(shown[0][0][1]).toContain("'********'")
+  expect(await engine.query('SHOW CREATE SOURCE plain')).toEqual([
+    ['public.plain', "CREATE SOURCE plain (n integer) /* as typed */ WITH (topic = 'p')"],
+  ])
+})
+
+test('what cannot be read says so', async () => {
+  const engine = new TestEngine()
+  await engine.query(`CREATE CONNECTION k TYPE kafka WITH (brokers = 'localhost:1');
+    CREATE SOURCE s (n integer); CREATE SINK o FROM s WITH (topic = 'out')`)
+  expect(await engine.errorOf('SELECT n FROM o')).toBe('42809 15 "o" is a sink and cannot be read')
+  expect(await engine.errorOf('SELECT 1 FROM k')).toBe('42809 15 "k" is a connection and cannot be read')
+  expect(await engine.errorOf('SELECT n FROM nothing')).toMatch(/^42P01 15 /)
+})

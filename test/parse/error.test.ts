@@ -29,7 +29,7 @@ describe('a syntax error names the token, the place, what was expected and the n
     ["select 'abc", 8, 'unterminated quoted string', undefined],
     ['select 1; select 2 3', 20, 'syntax error at or near "3"', undefined],
     ['select * from t group x', 23, 'expected BY', undefined],
-    ["select '😀' from", 16, 'at end of input', undefined],
+    ["select '😀' from", 17, 'at end of input', undefined],
     ['drop materialized views v', 6, 'expected SOURCE', undefined],
     ['select a < b < c', 14, 'parentheses: comparisons do not chain', undefined],
     ['create table t (a int, order int)', 24, 'expected a column', undefined],

@@ -18,6 +18,7 @@ import { jobOf, qualifiedName } from '../objects.ts'
 import { parseBoolean } from '../options.ts'
 import type { ReadRequest } from '../read.ts'
 import type { Result, Statement } from '../session.ts'
+import { shownOptions, shownSql } from '../shown-sql.ts'
 import { batchesOf, firstRows } from '../stream.ts'
 import { type ParameterTypes, type Plan, planStatement } from './plan-statement.ts'
 
@@ -216,9 +217,8 @@ export async function planShow(ast: Show, session: ClientSession): Promise<Plan>
   if (what === 'all') return textPlan(['name', 'setting'], 'SHOW', async () => [...options.values].sort())
   if (what === 'create') {
     const object = engine.catalog.get(name, options.searchPath, ast.at)
-    if (object.kind === 'connection')
-      throw new EngineError('42501', 'the options of a connection are not shown: they hold secrets')
-    return textPlan(['name', 'create_sql'], 'SHOW', async () => [[qualifiedName(object), object.sql.trim()]])
+    const sql = shownSql(object.sql, engine.options.connectors)
+    return textPlan(['name', 'create_sql'], 'SHOW', async () => [[qualifiedName(object), sql]])
   }
   if (what === 'columns') return describe(name, ast.at, session)
   if (what === 'jobs' || what === 'queries') {
@@ -250,10 +250,14 @@ export function planDescribe(ast: Describe, session: ClientSession): Plan {
 }
 
 function describe(name: readonly string[], at: number, session: ClientSession): Plan {
-  const relation = session.engine.catalog.view().resolve(name, session.options.searchPath)
-  const object = session.engine.catalog.find(name, session.options.searchPath)
-  const schema =
-    object && 'schema' in object ? object.schema : relation && 'schema' in relation ? relation.schema : undefined
+  const { engine, options } = session
+  const object = engine.catalog.find(name, options.searchPath)
+  if (object?.kind === 'connection') {
+    const rows = [['type', object.type], ...shownOptions(object.options, engine.options.connectors)]
+    return textPlan(['option', 'value'], 'DESCRIBE', async () => rows)
+  }
+  const relation = object ? undefined : engine.catalog.view().resolve(name, options.searchPath)
+  const schema = object?.schema ?? (relation && 'schema' in relation ? relation.schema : undefined)
   if (!schema) throw new EngineError('42P01', `"${name.join('.')}" does not exist`, { position: at + 1 })
   return textPlan(['column', 'type'], 'DESCRIBE', async () => schema.fields.map(f => [f.name, typeName(f.type)]))
 }

@@ -4,7 +4,7 @@ import { unreachable } from '../../base/assert.ts'
 import { EngineError, nearest, notSupported } from '../../base/errors.ts'
 import type { PlainView, StoredRelation } from '../catalog.ts'
 import type { LogicalPlan } from '../logical.ts'
-import type { BindContext } from './context.ts'
+import { type BindContext, located } from './context.ts'
 import { bindNestedQuery } from './query.ts'
 import { EMPTY_SCOPE, type Scope, type ScopeColumn } from './scope.ts'
 import { bindWindow } from './windows.ts'
@@ -90,7 +90,7 @@ function bindNamed(ref: Extract<TableRef, { kind: 'table' }>, env: QueryEnv): Re
     const own = named(plan, qualifier ?? [written], { columns: common.table.columns }, common.table.at)
     return ref.alias ? renameColumns(own, ref.alias, ref.at) : own
   }
-  const relation = context.catalog.resolve(ref.name, context.options.searchPath)
+  const relation = located(ref.at, () => context.catalog.resolve(ref.name, context.options.searchPath))
   if (!relation) throw undefinedTable(ref.name, env, position)
   context.relations.set(relation.name, relation)
   const table = qualifier ?? tableName(ref.name, relation.name)

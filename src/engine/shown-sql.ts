@@ -1,0 +1,33 @@
+import { parseScript } from '../../grammar/parse.ts'
+import { print } from '../../grammar/print.ts'
+import type { Option as OptionNode } from '../../grammar/statements.ts'
+import type { Connector } from '../connector.ts'
+
+/** What stands for a secret that was given. */
+const HIDDEN = '********'
+
+/** A stored statement as it may be shown: as it was typed, or printed anew with its secrets hidden. */
+export function shownSql(sql: string, connectors: readonly Connector[]): string {
+  const [{ ast }] = parseScript(sql)
+  if (!ast || !('options' in ast)) return sql.trim()
+  const secrets = secretNames(connectors)
+  if (!ast.options.some(o => secrets.has(o.name))) return sql.trim()
+  return print({ ...ast, options: hidden(ast.options, secrets) } as typeof ast) // only values of options differ
+}
+
+/** Options of a connection as they may be shown. */
+export function shownOptions(
+  options: Readonly<Record<string, string>>,
+  connectors: readonly Connector[],
+): [name: string, value: string][] {
+  const secrets = secretNames(connectors)
+  return Object.entries(options).map(([name, value]) => [name, secrets.has(name) ? HIDDEN : value])
+}
+
+function secretNames(connectors: readonly Connector[]): ReadonlySet<string> {
+  return new Set(connectors.flatMap(c => c.options.filter(o => o.secret).map(o => o.name)))
+}
+
+function hidden(options: readonly OptionNode[], secrets: ReadonlySet<string>): OptionNode[] {
+  return options.map(o => (secrets.has(o.name) ? { ...o, value: HIDDEN } : o))
+}
