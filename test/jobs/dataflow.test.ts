@@ -1,0 +1,153 @@
+import { setImmediate as turn } from 'node:timers/promises'
+import { expect, test } from 'vitest'
+import { systemClock } from '../../src/base/clock.ts'
+import { EngineError } from '../../src/base/errors.ts'
+import { silentLogger } from '../../src/base/log.ts'
+import { type Batch, batchOfRows, ownedCopy, rowAt } from '../../src/batch/batch.ts'
+import { INTEGER, type Schema } from '../../src/batch/types.ts'
+import type { Polled, Prepared, Sink, Source } from '../../src/connector.ts'
+import type { NodeId } from '../../src/dataflow/graph.ts'
+import { SourceNode } from '../../src/dataflow/source-node.ts'
+import { Aside } from '../../src/jobs/aside.ts'
+import { Dataflow, defaultSettings } from '../../src/jobs/dataflow.ts'
+import type { BuildJob } from '../../src/jobs/job.ts'
+import { Checkpoints } from '../../src/state/checkpoints.ts'
+import { openLocalStore } from '../../src/storage/local-store.ts'
+import { temporaryFolder } from '../support/temporary.ts'
+
+const schema: Schema = { fields: [{ name: 'n', type: INTEGER }] }
+
+/** 0, 1, 2 …, one a poll. */
+class Numbers implements Source {
+  next = 0
+  async open(position: { readonly next?: unknown } | undefined): Promise<void> {
+    this.next = Number(position?.next ?? 0)
+  }
+  async poll(): Promise<Polled> {
+    await turn()
+    return { kind: 'rows', partition: '0', batch: batchOfRows(schema, [[this.next++]]), bad: [] }
+  }
+  position() {
+    return { next: this.next }
+  }
+  partitions() {
+    return ['0']
+  }
+  async close(): Promise<void> {}
+}
+
+class Numbered implements Sink {
+  readonly calls: string[] = []
+  failAt = Number.POSITIVE_INFINITY
+  opening: Promise<void> = Promise.resolve()
+  #wrote = false
+  async open(): Promise<void> {
+    this.calls.push('open')
+    await this.opening
+    this.calls.push('opened')
+  }
+  async write(batch: Batch): Promise<void> {
+    const n = Number(rowAt(batch, 0)[0])
+    if (n >= this.failAt) throw new EngineError('58030', 'the disk is gone')
+    this.calls.push(`write ${n}`)
+    this.#wrote = true
+  }
+  async prepare(epoch: number): Promise<Prepared | undefined> {
+    if (!this.#wrote) return undefined
+    this.#wrote = false
+    this.calls.push('prepare')
+    return { epoch }
+  }
+  async commit(): Promise<void> {
+    this.calls.push('commit')
+  }
+  async close(): Promise<void> {
+    this.calls.push('close')
+  }
+}
+
+/** Job `numbers` reads, job `sink` writes what passes through it. */
+function create(sink: Sink) {
+  let input: NodeId | undefined
+  const build: BuildJob = (job, graph, side) => {
+    if (job.name === 'numbers') {
+      input = graph.addInput(schema, 'numbers/0')
+      const node = new SourceNode({ graph, input, side })
+      return { sources: [{ id: 's', source: new Numbers(), node }], nodes: [input], begin: () => {} }
+    }
+    const taken: Batch[] = []
+    const output = { schema, onBatch: (batch: Batch) => void taken.push(ownedCopy(batch)) }
+    const node = graph.add(output, input === undefined ? [] : [input], `${job.name}/0`)
+    return { sources: [], nodes: [node], begin: () => {}, output: { sink, take: () => taken.splice(0) } }
+  }
+  const store = openLocalStore(temporaryFolder())
+  const checkpoints = (dataflow: string): Checkpoints => new Checkpoints(store, dataflow, silentLogger)
+  const dataflow = new Dataflow('d', {
+    clock: systemClock,
+    log: silentLogger,
+    build,
+    checkpoints,
+    aside: job => new Aside(job, { put: async () => {} }, systemClock, () => ''),
+    settings: { ...defaultSettings, checkpointIntervalMs: 0, timerMs: 1 },
+  })
+  const jobs = [
+    { name: 'numbers', definition: undefined },
+    { name: 'sink', definition: undefined },
+  ]
+  return { dataflow, checkpoints: checkpoints('d'), spec: { id: 'd', jobs, mergedFrom: [] } }
+}
+
+test('no row reaches a sink that is still opening', async () => {
+  const sink = new Numbered()
+  let open = (): void => {}
+  sink.opening = new Promise(resolve => {
+    open = resolve
+  })
+  const { dataflow, spec } = create(sink)
+  const started = dataflow.start(spec)
+  await expect.poll(() => sink.calls).toContain('open')
+  for (let i = 0; i < 20; i++) await turn()
+  open()
+  await started
+  await expect.poll(() => sink.calls).toContain('write 3')
+  expect(sink.calls.slice(0, 3)).toEqual(['open', 'opened', 'write 0'])
+  await dataflow.close(false)
+})
+
+test('a tick that failed halfway is in no checkpoint, whoever asks for one', async () => {
+  const sink = new Numbered()
+  sink.failAt = 5
+  const { dataflow, spec, checkpoints } = create(sink)
+  await dataflow.start(spec)
+  await expect(dataflow.done).rejects.toThrow('the disk is gone')
+  await expect(dataflow.exclusively(async () => {})).rejects.toThrow('the disk is gone')
+  await dataflow.close(true)
+  const saved = await checkpoints.latest()
+  const next = Number(/"next":(\d+)/.exec(JSON.stringify(saved))?.[1])
+  expect(next).toBeLessThanOrEqual(5)
+})
+
+test('where a job begins is durable before its start is answered', async () => {
+  const { dataflow, spec, checkpoints } = create(new Numbered())
+  await dataflow.start(spec)
+  expect((await checkpoints.latest())?.epoch).toBeGreaterThanOrEqual(1)
+  await dataflow.close(false)
+})
+
+test('stopped while it starts, it leaves nothing running', async () => {
+  const sink = new Numbered()
+  let closed = (): void => {}
+  sink.opening = new Promise((_, reject) => {
+    closed = () => reject(new EngineError('57P01', 'closed'))
+  })
+  sink.close = async () => closed()
+  const { dataflow, spec, checkpoints } = create(sink)
+  const started = dataflow.start(spec)
+  started.catch(() => {})
+  await expect.poll(() => sink.calls).toContain('open')
+  await dataflow.close(true)
+  await expect(started).rejects.toThrow()
+  for (let i = 0; i < 20; i++) await turn()
+  expect(sink.calls).toEqual(['open'])
+  expect(await checkpoints.latest()).toBeUndefined()
+})
