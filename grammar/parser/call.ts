@@ -4,6 +4,7 @@ import { parseAnyOperator, parseExpression } from './expression.ts'
 
 /** A call from its opening parenthesis on, with FILTER, WITHIN GROUP and OVER behind it. */
 export function parseCall(cursor: Cursor, name: Name, at: number): Call {
+  let called = name
   cursor.expectOp('(')
   const star = cursor.acceptOp('*')
   let distinct = false
@@ -18,6 +19,12 @@ export function parseCall(cursor: Cursor, name: Name, at: number): Call {
       args.push(parseArgument(cursor))
     } while (!variadic && cursor.acceptOp(','))
     orderBy = parseOrderBy(cursor)
+    if (args.length === 1 && ['floor', 'ceil'].includes(name[0]) && cursor.accept('to')) {
+      // Flink's FLOOR(ts TO DAY).
+      const unit = cursor.token.at
+      args.unshift({ kind: 'string', value: cursor.label('a unit such as DAY').toLowerCase(), at: unit })
+      called = [`${name[0]}_to`]
+    }
   }
   let nulls = parseNullTreatment(cursor)
   cursor.expectOp(')')
@@ -38,7 +45,7 @@ export function parseCall(cursor: Cursor, name: Name, at: number): Call {
   nulls ??= parseNullTreatment(cursor)
   return {
     kind: 'call',
-    name,
+    name: called,
     args,
     star,
     distinct,

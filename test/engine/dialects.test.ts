@@ -15,6 +15,10 @@ test('functions that users of Flink SQL and ksqlDB type', async () => {
   expect(await one(`TIMESTAMPTOSTRING(1767225600000, 'yyyy-MM-dd')`)).toBe('2026-01-01')
   expect(await one(`YEAR(${a}) * 100 + MONTH(${a})`)).toBe('202601')
   expect(await one(`DAYOFWEEK(DATE '2026-02-01')`)).toBe('1')
+  expect(await one(`FLOOR(${a} TO MONTH)`)).toBe('2026-01-01 00:00:00')
+  expect(await one(`CEIL(${a} TO MONTH)`)).toBe('2026-02-01 00:00:00')
+  expect(await one(`CEIL(${a} TO HOUR)`)).toBe('2026-01-31 10:00:00')
+  expect(await one('FLOOR(1.5) + CEIL(1.5)')).toBe('3')
   expect(await one(`LEN('abc') + INSTR('abc', 'c')`)).toBe('6')
   expect(await one(`UCASE('a') || LCASE('B') || IFNULL(NULL, 'c') || AS_VALUE('d')`)).toBe('Abcd')
   expect(await one(`IF(1 > 2, 'x', 'y')`)).toBe('y')
@@ -47,6 +51,14 @@ test('aggregates that users of ksqlDB type, and its names of window bounds', asy
       '2026-01-01 00:00:10',
     ],
   ])
+})
+
+test('slices of arrays', async () => {
+  const engine = new TestEngine()
+  const slices = ['[2:3]', '[:2]', '[3:]', '[:]', '[0:1]', '[3:2]', '[5:9]', '[-3:0]', '[NULL:2]']
+  const rows = await engine.query(`SELECT ${slices.map(s => `(ARRAY[1, 2, 3, 4])${s}`).join(', ')}`)
+  // As Postgres answers.
+  expect(rows).toEqual([['{2,3}', '{1,2}', '{3,4}', '{1,2,3,4}', '{1}', '{}', '{}', '{}', null]])
 })
 
 test('= ANY of an array column', async () => {

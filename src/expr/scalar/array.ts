@@ -89,6 +89,9 @@ const changes = [
     },
     LOOSE,
   ),
+  define('array_slice', [ANYARRAY, INTEGER, INTEGER], sameAsFirst, (list: Datum[], lower: number, upper: number) =>
+    upper < 1 ? [] : list.slice(Math.max(lower, 1) - 1, upper),
+  ),
   define('trim_array', [ANYARRAY, INTEGER], sameAsFirst, (list: Datum[], count: number) => {
     if (count < 0 || count > list.length) {
       throw new EngineError('2202E', `number of elements to trim must be between 0 and ${list.length}`)

@@ -12,6 +12,9 @@ const MEANINGS: Readonly<Record<string, string>> = {
   // Exact: the name promises no less.
   'approx_count_distinct/1': 'count(DISTINCT $1)',
   'collect_set/1': 'array_agg(DISTINCT $1)',
+  // FLOOR(ts TO unit), CEIL(ts TO unit).
+  'floor_to/2': 'date_trunc($1, $2)',
+  'ceil_to/2': "CASE WHEN date_trunc($1, $2) = $2 THEN $2 ELSE date_trunc($1, $2) + ('1 ' || $1)::interval END",
   'year/1': 'extract(year FROM $1)::integer',
   'quarter/1': 'extract(quarter FROM $1)::integer',
   'month/1': 'extract(month FROM $1)::integer',

@@ -80,7 +80,7 @@ function bindNode(node: ast.Expr, env: Env): Expr {
     case 'subscript':
       return bindSubscript(node, env)
     case 'slice':
-      throw notSupported('an array slice', position)
+      return bindExpr(sliceCall(node), env)
     case 'unary':
       return bindUnary(node, env)
     case 'binary':
@@ -199,6 +199,14 @@ function bindSubscript(node: Extract<ast.Expr, { kind: 'subscript' }>, env: Env)
   throw new EngineError('42804', `cannot subscript type ${typeName(type)} because it does not support subscripting`, {
     position: node.at + 1,
   })
+}
+
+/** `list[2:3]` as the function that means it; a bound that is left out is the end. */
+function sliceCall({ arg, lower, upper, at }: ast.Slice): ast.Call {
+  const bound = (text: string): ast.Expr => ({ kind: 'number', text, at })
+  const args = [arg, lower ?? bound('1'), upper ?? bound('2147483647')]
+  const plain = { star: false, distinct: false, variadic: false, orderBy: [], withinGroup: false }
+  return { kind: 'call', name: ['array_slice'], args, ...plain, at }
 }
 
 function bindIs(node: Extract<ast.Expr, { kind: 'is' }>, env: Env): Expr {
