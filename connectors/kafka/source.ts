@@ -145,8 +145,10 @@ export class KafkaSource implements Source {
     for (let i = 0; i < fetchers.length; i++) {
       const turn = (this.#fetcherTurn + i) % fetchers.length
       const fetcher = fetchers[turn]
-      if (fetcher.reading.length === 0) this.#takeUp(fetcher)
-      while (fetcher.reading.length > 0) {
+      for (;;) {
+        // Also behind the last part of an answer: the next may have rung while nobody waited.
+        if (fetcher.reading.length === 0) this.#takeUp(fetcher)
+        if (fetcher.reading.length === 0) break
         const reader = fetcher.reading[0]
         if (!this.#give(reader, rowsMax)) {
           fetcher.reading.shift()

@@ -81,9 +81,9 @@ export function parseOptions(texts: Readonly<Record<string, string>>): OptionVal
 
 export function createSource(
   options: Readonly<Record<string, string>>,
-  { bounded = false, job = 'test', log = silentLogger as Logger } = {},
+  { bounded = false, job = 'test', log = silentLogger as Logger, clock = systemClock } = {},
 ): Source {
-  const context = { options: parseOptions(options), clock: systemClock, log, job, dataDir: '/nonexistent' }
+  const context = { options: parseOptions(options), clock, log, job, dataDir: '/nonexistent' }
   return kafka.source!({ ...context, decoder: textDecoder(), bounded })
 }
 

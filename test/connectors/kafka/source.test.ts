@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { kafka } from '../../../connectors/kafka/kafka.ts'
-import { systemClock } from '../../../src/base/clock.ts'
+import { type Clock, systemClock } from '../../../src/base/clock.ts'
 import { silentLogger } from '../../../src/base/log.ts'
 import { KafkaBroker, kafkaMissing, runs } from '../../support/kafka.ts'
 import { createSink, createSource, pairs, parseOptions, readAll, readUntil, values } from './play.ts'
@@ -95,6 +95,36 @@ describe.skipIf(missing)('a Kafka source', () => {
     const described = await broker.tool('org.apache.kafka.tools.consumer.group.ConsumerGroupCommand', group)
     const lag = described.split('\n').flatMap(line => /positions\s+\d+\s+\d+\s+\d+\s+(\d+)/.exec(line)?.[1] ?? [])
     expect(lag.map(Number).reduce((a, b) => a + b)).toBe(after.length)
+  })
+
+  test('finds an answer that came while nobody waited', async () => {
+    await write('ahead', [
+      [null, 'a'],
+      [null, 'b'],
+    ])
+    let frozen = false
+    const clock: Clock = {
+      ...systemClock,
+      // No time passes: only what rings ends a wait.
+      sleep: (ms, signal) =>
+        frozen
+          ? new Promise(resolve => signal?.addEventListener('abort', () => resolve(), { once: true }))
+          : systemClock.sleep(ms, signal),
+    }
+    const source = createSource({ brokers: broker.address, topic: 'ahead' }, { clock })
+    await source.open(undefined)
+    frozen = true
+    const never = new AbortController().signal
+    const next = async (): Promise<number> => {
+      const polled = await source.poll(1, never)
+      return polled.kind === 'rows' ? polled.batch.rowCount : 0
+    }
+    expect(await next()).toBe(1)
+    // The request for what follows is under way already; its answer comes while the second row still waits to be read.
+    await write('ahead', [[null, 'c']])
+    await systemClock.sleep(100)
+    expect([await next(), await next()]).toEqual([1, 1])
+    await source.close()
   })
 
   test('starts where it is told', async () => {
