@@ -2,13 +2,13 @@ import { assert } from '../base/assert.ts'
 import type { Clock } from '../base/clock.ts'
 import { EngineError, toEngineError } from '../base/errors.ts'
 import type { Logger } from '../base/log.ts'
-import type { Polled, Position } from '../connector.ts'
+import type { Polled } from '../connector.ts'
 import { Graph } from '../dataflow/graph.ts'
-import type { StateSnapshot } from '../dataflow/operator.ts'
 import type { Checkpoints } from '../state/checkpoints.ts'
 import type { Aside } from './aside.ts'
-import type { BuildJob, BuiltJob, DataflowSpec, JobSection, JobSource, JobSpec, JobStatus } from './job.ts'
+import type { BuildJob, DataflowSpec, JobSection, JobSource, JobSpec, JobStatus } from './job.ts'
 import { latestState } from './recovery.ts'
+import { prepareCheckpoint, type Running, statusOf } from './running.ts'
 
 /** Everything a dataflow needs from around it. */
 export interface DataflowContext {
@@ -31,20 +31,6 @@ export interface DataflowSettings {
 }
 
 export const defaultSettings: DataflowSettings = { checkpointIntervalMs: 1000, rowsMax: 8192, timerMs: 50 }
-
-interface Running {
-  readonly spec: JobSpec
-  readonly built: BuiltJob
-  readonly aside: Aside
-  readonly abort: AbortController
-  /** Ends the polls that wait now: the job is being paused, or ended. */
-  polling: AbortController
-  pumps: Promise<void>[]
-  ended: Set<string>
-  rowsIn: number
-  /** Of each source, as of the last tick: what a poll has brought and no tick has seen is not in the state. */
-  readonly positions: Map<string, Position>
-}
 
 /**
  * Runs one graph: polls its sources, pushes what they bring, writes sinks, takes checkpoints. A tick (one batch through the
@@ -192,25 +178,9 @@ export class Dataflow {
   }
 
   status(): JobStatus[] {
-    return [...this.#jobs.values()]
-      .filter(j => !j.spec.ephemeral)
-      .map(({ spec, built, aside, rowsIn, ended, positions }) => ({
-        job: spec.name,
-        dataflow: this.id,
-        state: built.sources.length > 0 && ended.size === built.sources.length ? 'ended' : 'running',
-        rowsIn,
-        rowsLate: aside.lateCount,
-        rowsBad: aside.badCount,
-        epoch: this.#epoch,
-        checkpointMs: this.#checkpointMs,
-        stateBytes: this.graph.stateBytes(),
-        sources: built.sources.map(({ id, source, node }) => ({
-          source: id,
-          watermark: Number.isFinite(node.watermark) ? node.watermark : undefined,
-          lag: source.lag?.(),
-          position: JSON.stringify(positions.get(id) ?? null),
-        })),
-      }))
+    const { id: dataflow, graph } = this
+    const shared = { dataflow, epoch: this.#epoch, checkpointMs: this.#checkpointMs, stateBytes: graph.stateBytes() }
+    return [...this.#jobs.values()].filter(job => !job.spec.ephemeral).map(job => statusOf(job, shared))
   }
 
   #build(spec: JobSpec, section: JobSection | undefined): void {
@@ -373,31 +343,8 @@ export class Dataflow {
     this.#nextCheckpointMs = Number.POSITIVE_INFINITY
     const startMs = this.#context.clock.monotonicMs()
     const epoch = this.#epoch + 1
-    const sections: Record<string, JobSection> = {}
-    const commits: (() => Promise<void>)[] = []
-    const acknowledgements: (() => Promise<void> | undefined)[] = []
-    const operators = Object.entries(this.graph.snapshot())
-    for (const [name, { spec, built, aside, positions }] of this.#jobs) {
-      if (spec.ephemeral) continue
-      const watermarks: Record<string, StateSnapshot> = {}
-      for (const { id, source, node } of built.sources) {
-        watermarks[id] = node.snapshot()
-        const position = positions.get(id)
-        if (position) acknowledgements.push(() => source.acknowledge?.(position))
-      }
-      const sink = built.output?.sink
-      const prepared = await sink?.prepare(epoch)
-      if (sink && prepared) commits.push(() => sink.commit(prepared))
-      const own = Object.fromEntries(operators.filter(([node]) => node.startsWith(`${name}/`)))
-      const saved = {
-        positions: Object.fromEntries(positions),
-        watermarks,
-        operators: own,
-        prepared,
-        asideCount: aside.count,
-      }
-      sections[name] = saved
-    }
+    const prepared = await prepareCheckpoint(this.#jobs.values(), this.graph.snapshot(), epoch)
+    const { sections, commits, acknowledgements } = prepared
     this.#dirty = false
     const durable = checkpoints.write(epoch, sections)
     const finish = async (): Promise<void> => {
@@ -405,11 +352,12 @@ export class Dataflow {
       this.#epoch = epoch
       for (const commit of commits) await commit()
       this.#afterCheckpoint(startMs)
-      await this.#acknowledge(acknowledgements)
     }
-    if (commits.length > 0) await finish()
-    else {
-      this.#saving = finish()
+    if (commits.length > 0) {
+      await finish()
+      this.#saving = this.#acknowledge(acknowledgements)
+    } else {
+      this.#saving = finish().then(() => this.#acknowledge(acknowledgements))
       this.#saving.catch(error => this.#fail(error))
     }
   }
