@@ -1,6 +1,6 @@
 import { assert, unreachable } from '../base/assert.ts'
 import { EngineError, notSupported } from '../base/errors.ts'
-import { type Batch, ownedCopy } from '../batch/batch.ts'
+import { type Batch, batchOfRows, ownedCopy } from '../batch/batch.ts'
 import type { NodeId } from '../dataflow/graph.ts'
 import type { Operator, SideOutput } from '../dataflow/operator.ts'
 import { compileProjection, type Projection } from '../expr/compile.ts'
@@ -50,6 +50,8 @@ export function buildPlan(plan: LogicalPlan, context: BuildContext): NodeId {
       const evaluated = plan.rows.map(row => compile(row)(oneRow))
       const schema = plan.schema
       const rows = evaluated.map((columns): Batch => ({ schema, rowCount: 1, columns, weights: undefined }))
+      // Without any row there still is an input, for whatever waits for its end.
+      if (rows.length === 0) return context.constant(batchOfRows(schema, []))
       return add(new Union(schema), ...rows.map(row => context.constant(ownedCopy(row))))
     }
     case 'filter':

@@ -93,7 +93,9 @@ export class SqlEngine {
       if (left-- === 0)
         throw new Error(`jobs do not come to rest: ${this.#watch.unrest.join(', ')} ${JSON.stringify(statuses)}`)
       if (this.clock.asleep) this.clock.pass(60)
-      for (let i = 0; i < 4; i++) await yieldTurn()
+      // While the disk works, as long as it really takes: a checkpoint that seems to take minutes is not repeated for hours.
+      if (calm) await yieldTurn()
+      else await new Promise(resolve => setTimeout(resolve, 1))
     }
   }
 

@@ -1,0 +1,204 @@
+/** One table, in both dialects: rows as JSON records and as a VALUES list. */
+export interface Table {
+  readonly records: readonly string[]
+  readonly values: string
+}
+
+/** A query in our dialect and in DuckDB's; they differ in how a window is written. */
+export interface TwoQueries {
+  readonly ours: string
+  readonly duckdb: string
+  /** Of its columns. */
+  readonly kinds: readonly Kind[]
+}
+
+export const COLUMNS = 'k text, i integer, b bigint, d double precision, f boolean, ts timestamp'
+
+/** Makes tables and queries from what Tidemark and DuckDB share and mean alike: no integer division, no overflow, binary collation. */
+export class RandomQueries {
+  readonly #random: () => number
+  /** Columns in scope by type. */
+  #scope: Readonly<Record<Kind, readonly string[]>> = BASE
+
+  constructor(random: () => number) {
+    this.#random = random
+  }
+
+  below(count: number): number {
+    return Math.floor(this.#random() * count)
+  }
+
+  pick<T>(...of: readonly T[]): T {
+    return of[this.below(of.length)]
+  }
+
+  table(rowCount: number): Table {
+    const records: string[] = []
+    const values: string[] = []
+    for (let n = 0; n < rowCount; n++) {
+      const orNull = <T>(value: T): T | null => (this.below(8) === 0 ? null : value)
+      const row = {
+        k: orNull(this.pick('a', 'b', 'B', 'ab', '', 'é')),
+        i: orNull(this.below(21) - 10),
+        b: orNull(this.pick(0, 1, -7, 5_000_000_000, 9007199254740991)),
+        // Sums of quarters are exact in any order.
+        d: orNull((this.below(81) - 40) / 4),
+        f: orNull(this.below(2) === 0),
+        ts: new Date(Date.UTC(2026, 0, 1) + this.below(3_600_000)).toISOString().slice(0, 23),
+      }
+      records.push(JSON.stringify(row))
+      const literals = Object.values(row).map(v => (v === null ? 'NULL' : typeof v === 'string' ? `'${v}'` : String(v)))
+      values.push(`(${literals.join(', ')})`)
+    }
+    return { records, values: values.join(', ') }
+  }
+
+  /** A SELECT that may stand in a view, perhaps a union. */
+  query(): TwoQueries {
+    const columns = 1 + this.below(3)
+    const kinds = Array.from({ length: columns }, () => this.pick<Kind>('int', 'text', 'double', 'bool'))
+    const one = this.#select(kinds)
+    if (this.below(5) > 0) return { ...one, kinds }
+    const other = this.#select(kinds)
+    return { ours: `${one.ours} UNION ALL ${other.ours}`, duckdb: `${one.duckdb} UNION ALL ${other.duckdb}`, kinds }
+  }
+
+  #select(kinds: readonly Kind[]): { readonly ours: string; readonly duckdb: string } {
+    this.#scope = BASE
+    const from = this.#from()
+    const where = this.below(2) === 0 ? ` WHERE ${this.#expr('bool', 2)}` : ''
+    if (this.below(2) === 0) {
+      const distinct = this.below(4) === 0 ? 'DISTINCT ' : ''
+      const list = kinds.map((kind, n) => `${this.#expr(kind, 2)} AS c${n}`).join(', ')
+      return both(from, table => `SELECT ${distinct}${list} FROM ${table}${where}`)
+    }
+    const keyCount = this.below(3)
+    const keys = Array.from({ length: keyCount }, () => this.#expr(this.pick<Kind>('int', 'text', 'bool'), 1))
+    if (from.windowed) keys.push('window_start')
+    const list = kinds.map((kind, n) => `${this.#aggregate(kind)} AS c${n}`).join(', ')
+    // A constant is no expression to GROUP BY but a position.
+    const grouped = keys.filter(key => key !== 'true' && /[a-z]/.test(key.replace(/'[^']*'/g, '')))
+    const group = grouped.length > 0 ? ` GROUP BY ${grouped.join(', ')}` : ''
+    const having = this.below(4) === 0 ? ` HAVING count(*) > ${this.below(4)}` : ''
+    return both(from, table => `SELECT ${list} FROM ${table}${where}${group}${having}`)
+  }
+
+  #from(): { readonly ours: string; readonly duckdb: string; readonly windowed: boolean } {
+    const size = this.pick('1 minute', '10 minutes', '90 seconds')
+    switch (this.below(4)) {
+      case 0:
+        return {
+          ours: `TUMBLE(t, ts, INTERVAL '${size}')`,
+          duckdb: `(SELECT *, time_bucket(INTERVAL '${size}', ts, TIMESTAMP '1970-01-01') AS window_start FROM t) w`,
+          windowed: true,
+        }
+      case 1: {
+        const inner = `(SELECT ${this.#expr('int', 1)} AS x, ${this.#expr('text', 1)} AS y, ${this.#expr('double', 1)} AS z, f, ts FROM t WHERE ${this.#expr('bool', 1)}) s`
+        this.#scope = { int: ['x'], text: ['y'], double: ['z'], bool: ['f'] }
+        return { ours: inner, duckdb: inner, windowed: false }
+      }
+      default:
+        return { ours: 't', duckdb: 't', windowed: false }
+    }
+  }
+
+  #aggregate(kind: Kind): string {
+    const filter = this.below(4) === 0 ? ` FILTER (WHERE ${this.#expr('bool', 1)})` : ''
+    switch (kind) {
+      case 'int':
+        return (
+          this.pick(
+            'count(*)',
+            `count(${this.#expr('text', 1)})`,
+            `count(DISTINCT ${this.#expr('int', 1)})`,
+            `sum(${this.#expr('int', 1)})`,
+            `min(${this.#expr('int', 1)})`,
+            `max(${this.#expr('int', 1)})`,
+          ) + filter
+        )
+      case 'double':
+        return `${this.pick('sum', 'avg', 'min', 'max')}(${this.#expr('double', 1)})${filter}`
+      case 'text':
+        return `${this.pick('min', 'max')}(${this.#expr('text', 1)})${filter}`
+      case 'bool':
+        return `${this.pick('bool_and', 'bool_or')}(${this.#expr('bool', 1)})${filter}`
+    }
+  }
+
+  #expr(kind: Kind, depth: number): string {
+    const of = (other: Kind): string => this.#expr(other, depth - 1)
+    if (depth === 0 || this.below(3) === 0) {
+      const literal = {
+        int: this.pick('0', '3', '-2'),
+        text: this.pick("'a'", "'x'", "''"),
+        double: this.pick('0.5', '2.25'),
+        bool: 'true',
+      }
+      return this.below(4) === 0
+        ? kind === 'double'
+          ? `CAST(${literal.double} AS double precision)`
+          : literal[kind]
+        : this.pick(...this.#scope[kind])
+    }
+    if (this.below(5) === 0) return `CASE WHEN ${of('bool')} THEN ${of(kind)} ELSE ${of(kind)} END`
+    if (this.below(6) === 0) return `coalesce(${of(kind)}, ${of(kind)})`
+    if (this.below(8) === 0) return `nullif(${of(kind)}, ${of(kind)})`
+    switch (kind) {
+      case 'int':
+        return this.pick(
+          `(${of('int')} + ${of('int')})`,
+          `(${of('int')} - ${of('int')})`,
+          `(${of('int')} % 7)`,
+          `abs(${of('int')})`,
+          `length(${of('text')})`,
+          `(- ${of('int')})`,
+        )
+      case 'double':
+        return this.pick(
+          `(${of('double')} + ${of('double')})`,
+          `(${of('double')} * 2)`,
+          `abs(${of('double')})`,
+          `(${of('double')} + ${of('int')})`,
+          `greatest(${of('double')}, ${of('double')})`,
+        )
+      case 'text':
+        return this.pick(
+          `upper(${of('text')})`,
+          `(${of('text')} || ${of('text')})`,
+          `substr(${of('text')}, 1, 1)`,
+          `reverse(${of('text')})`,
+          `replace(${of('text')}, 'a', 'zz')`,
+        )
+      case 'bool':
+        return this.pick(
+          `(${of('int')} ${this.pick('<', '<=', '=', '<>', '>')} ${of('int')})`,
+          `(${of('double')} > ${of('double')})`,
+          `(${of('text')} < ${of('text')})`,
+          `(${of('bool')} AND ${of('bool')})`,
+          `(${of('bool')} OR ${of('bool')})`,
+          `(NOT ${of('bool')})`,
+          `(${of(this.pick<Kind>('int', 'text', 'bool'))} IS NULL)`,
+          `(${of('int')} IN (1, 2, NULL))`,
+          `(${of('int')} BETWEEN -3 AND ${of('int')})`,
+          `(${of('text')} LIKE 'a%')`,
+          `(${of('int')} IS DISTINCT FROM ${of('int')})`,
+        )
+    }
+  }
+}
+
+export type Kind = 'int' | 'text' | 'double' | 'bool'
+
+const BASE: Readonly<Record<Kind, readonly string[]>> = {
+  int: ['i', 'i', 'b'],
+  text: ['k'],
+  double: ['d'],
+  bool: ['f'],
+}
+
+function both(
+  from: { readonly ours: string; readonly duckdb: string },
+  select: (table: string) => string,
+): { readonly ours: string; readonly duckdb: string } {
+  return { ours: select(from.ours), duckdb: select(from.duckdb) }
+}
