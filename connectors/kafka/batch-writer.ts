@@ -1,5 +1,5 @@
+import { crc32c } from '../../src/base/crc32c.ts'
 import { CODECS, type Codec, compress } from './compression.ts'
-import { crc32c } from './crc32c.ts'
 import { BATCH_HEADER_BYTES } from './record-batch.ts'
 
 /** Larger batches bring no more throughput, only latency; it stays well below the broker's default limit of 1 MiB. */

@@ -1,9 +1,9 @@
 import { constants, gunzipSync, gzipSync, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
 import { assert } from '../../src/base/assert.ts'
 import { notSupported } from '../../src/base/errors.ts'
-import { corrupt } from './lz.ts'
-import { lz4Decode, lz4Encode, lz4SizeMax } from './lz4.ts'
-import { snappyDecode, snappyEncode, snappySize } from './snappy.ts'
+import { corrupt } from '../../src/format/lz.ts'
+import { lz4Decode, lz4Encode, lz4SizeMax } from '../../src/format/lz4.ts'
+import { snappyDecode, snappyEncode, snappySize } from '../../src/format/snappy.ts'
 
 /** As batch attributes number them. */
 export const CODECS = ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const

@@ -1,6 +1,6 @@
+import { Bell } from '../../src/base/bell.ts'
 import { EngineError, toEngineError } from '../../src/base/errors.ts'
 import { BatchWriter, type ProducerIdentity, type SealedBatch, stamp } from './batch-writer.ts'
-import { Bell } from './bell.ts'
 import { backoffMs, type Cluster } from './cluster.ts'
 import type { Codec } from './compression.ts'
 import type { Api, Connection } from './connection.ts'

@@ -1,7 +1,8 @@
 /** Record batches (format 2) as they lie in a fetch answer: headers, aborted transactions, records. */
+
+import { crc32c } from '../../src/base/crc32c.ts'
 import { EngineError } from '../../src/base/errors.ts'
 import type { RecordDecoder, RecordHeader } from '../../src/connector.ts'
-import { crc32c } from './crc32c.ts'
 
 export const BATCH_HEADER_BYTES = 61
 const TWO_32 = 4294967296

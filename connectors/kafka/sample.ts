@@ -1,5 +1,5 @@
-import { createBatch } from '../../src/batch/batch.ts'
-import type { RecordDecoder, SourceContext } from '../../src/connector.ts'
+import type { SourceContext } from '../../src/connector.ts'
+import { valuesInto } from '../../src/format/sample-decoder.ts'
 import { KafkaSource } from './source.ts'
 
 /** The values of the first records, at most `max`, of what is there now; null values are left out. */
@@ -21,29 +21,4 @@ export async function sampleTopic(
     await source.close()
   }
   return values
-}
-
-/** Copies the values; its batches have no columns. */
-function valuesInto(values: Uint8Array[]): RecordDecoder {
-  let bytes: Uint8Array = new Uint8Array(0)
-  let rowCount = 0
-  return {
-    wantsHeaders: false,
-    get rowCount() {
-      return rowCount
-    },
-    begin: from => {
-      bytes = from
-    },
-    record: (start, end) => {
-      if (start >= 0) values.push(bytes.slice(start, end))
-      rowCount++
-    },
-    headers: () => undefined,
-    finish: () => {
-      const batch = createBatch({ fields: [] }, rowCount, [])
-      rowCount = 0
-      return { batch, bad: [] }
-    },
-  }
 }

@@ -1,6 +1,6 @@
+import { Bell } from '../../src/base/bell.ts'
 import { EngineError } from '../../src/base/errors.ts'
 import type { Polled, Position, RecordDecoder, Source, SourceContext } from '../../src/connector.ts'
-import { Bell } from './bell.ts'
 import { BrokerFetcher } from './broker-fetcher.ts'
 import { backoffMs, Cluster } from './cluster.ts'
 import { Arena } from './compression.ts'

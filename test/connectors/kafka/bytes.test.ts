@@ -2,7 +2,6 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { BatchWriter, stamp } from '../../../connectors/kafka/batch-writer.ts'
 import { Arena, CODECS, compress, decompress } from '../../../connectors/kafka/compression.ts'
-import { crc32c } from '../../../connectors/kafka/crc32c.ts'
 import { partitionOfKey } from '../../../connectors/kafka/partitioner.ts'
 import {
   BATCH_HEADER_BYTES,
@@ -11,6 +10,7 @@ import {
   readBatchHeader,
 } from '../../../connectors/kafka/record-batch.ts'
 import { Reader, Writer } from '../../../connectors/kafka/wire.ts'
+import { crc32c } from '../../../src/base/crc32c.ts'
 import { EngineError } from '../../../src/base/errors.ts'
 import type { RecordDecoder } from '../../../src/connector.ts'
 

@@ -1,4 +1,4 @@
-/** LZ4 frames as Kafka's clients write them: https://github.com/lz4/lz4/blob/dev/doc/lz4_Frame_format.md. Checksums are not looked at: the record batch has its own. */
+/** LZ4 frames as Kafka's clients write them, and bare blocks as Pulsar's do: https://github.com/lz4/lz4/blob/dev/doc/lz4_Frame_format.md. Checksums are not looked at: what they come in has its own. */
 import { copyMatch, corrupt, hashAt } from './lz.ts'
 
 const MAGIC = 0x184d2204
@@ -21,7 +21,7 @@ export function lz4Decode(bytes: Uint8Array, start: number, end: number, to: Uin
     if (block.stored) {
       to.set(bytes.subarray(block.start, block.end), out)
       out += block.end - block.start
-    } else out = decodeBlock(bytes, block.start, block.end, to, out, at)
+    } else out = lz4DecodeBlock(bytes, block.start, block.end, to, out, at)
   }
   return out
 }
@@ -45,7 +45,8 @@ function* blocks(
   }
 }
 
-function decodeBlock(
+/** Decodes one bare block to `to[outStart …]`, which ends where there is no more room; matches may reach back to `frameStart`. Where it ended. */
+export function lz4DecodeBlock(
   from: Uint8Array,
   start: number,
   end: number,

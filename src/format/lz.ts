@@ -1,5 +1,5 @@
 /** What the two codecs of the LZ77 family share. */
-import { EngineError } from '../../src/base/errors.ts'
+import { EngineError } from '../base/errors.ts'
 
 /** Copies `length` bytes from `distance` before `out` to `out`; the ranges may overlap, which repeats a pattern. Gives the end. */
 export function copyMatch(to: Uint8Array, out: number, distance: number, length: number): number {
@@ -16,6 +16,6 @@ export function hashAt(bytes: Uint8Array, at: number): number {
 }
 
 export function corrupt(codec: string): EngineError {
-  const hint = 'The checksum is right, so the producer wrote them so; skip them by start_offsets.'
+  const hint = 'The checksum is right, so the producer wrote them so; start behind them to go on.'
   return new EngineError('22000', `records that are not valid ${codec}`, { actor: 'external', hint })
 }

@@ -1,4 +1,4 @@
-import type { Clock } from '../../src/base/clock.ts'
+import type { Clock } from './clock.ts'
 
 /** Lets one waiter sleep until something happens. Ringing while nobody waits does nothing: look first, then wait. */
 export class Bell {

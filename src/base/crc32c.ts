@@ -1,4 +1,4 @@
-/** CRC-32C (Castagnoli), the checksum of record batches. Slicing by 16 over words: 2.3 GB/s here, ten times a table of bytes. */
+/** CRC-32C (Castagnoli), the checksum of Kafka's record batches and Pulsar's entries. Slicing by 16 over words: 2.3 GB/s here, ten times a table of bytes. */
 
 const TABLES: readonly Int32Array[] = makeTables()
 
