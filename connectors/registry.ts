@@ -3,6 +3,7 @@ import { embedded } from './embedded/embedded.ts'
 import { file } from './file/file.ts'
 import { generator } from './generator/generator.ts'
 import { kafka } from './kafka/kafka.ts'
+import { pulsar } from './pulsar/pulsar.ts'
 
 /** Every connector there is. A new one adds its line. */
-export const connectors: readonly Connector[] = [embedded, file, generator, kafka]
+export const connectors: readonly Connector[] = [embedded, file, generator, kafka, pulsar]

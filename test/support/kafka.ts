@@ -173,7 +173,8 @@ async function selfSign(dir: string): Promise<void> {
   writeFileSync(join(dir, 'keystore.pem'), readFileSync(key, 'utf8') + readFileSync(certificate, 'utf8'))
 }
 
-async function freePorts(count: number): Promise<number[]> {
+/** Ports that are free now. */
+export async function freePorts(count: number): Promise<number[]> {
   const servers = await Promise.all(
     Array.from({ length: count }, async () => {
       const server = createServer()

@@ -1,0 +1,219 @@
+/** The options of Pulsar sources, and the door from their parsed values to typed objects. */
+import { readFileSync } from 'node:fs'
+import { EngineError, notSupported } from '../../src/base/errors.ts'
+import {
+  byteSize,
+  type Start as CommonStart,
+  oneOf,
+  startingPoint,
+  wholeNumber,
+} from '../../src/base/option-parsers.ts'
+import type { Option, OptionValues } from '../../src/connector.ts'
+import { type ClientOptions, parseAddress } from './client.ts'
+import type { Address } from './connection.ts'
+import type { MessageTime } from './entry.ts'
+import { fullTopicName } from './topic-name.ts'
+
+/** A message to begin with; `partition` −1 in a topic without partitions. */
+export interface StartMessage {
+  readonly ledger: number
+  readonly entry: number
+  readonly partition: number
+  readonly batch: number
+}
+
+/** Where a source without a checkpoint begins; partitions that no message names begin at their first. */
+export type Start = CommonStart | { readonly messages: readonly StartMessage[] }
+
+export interface PulsarSourceOptions {
+  readonly client: ClientOptions
+  /** Full names. */
+  readonly topics: readonly string[]
+  readonly start: Start
+  readonly time: MessageTime
+  readonly bufferBytes: number
+  readonly metadataRefreshMs: number
+}
+
+function parseUrl(value: string): Address[] {
+  // 'pulsar://a:6650,b:6650' is how Pulsar's own clients name several.
+  const scheme = /^\s*pulsar(?:\+ssl)?:\/\//i.exec(value)?.[0] ?? ''
+  return value.split(',').map(part => {
+    const address = parseAddress(part.includes('://') ? part : `${scheme}${part}`)
+    if (address) return address
+    throw new EngineError(
+      '22023',
+      `option url = '${value}' must be 'pulsar://host:6650' or 'pulsar+ssl://host:6651'; several hosts with commas`,
+    )
+  })
+}
+
+function parseTopics(value: string): string[] {
+  return [...new Set(value.split(',').map(fullTopicName))]
+}
+
+function parseMessages(value: string): { readonly messages: readonly StartMessage[] } {
+  const messages = value.split(',').map(part => {
+    const match = /^\s*(\d{1,15}):(\d{1,15})(?::(-1|\d+))?(?::(-1|\d+))?\s*$/.exec(part)
+    if (!match)
+      throw new EngineError(
+        '22023',
+        `option start_message_id = '${value}' must be like Pulsar prints ids, 'ledger:entry:partition' or 'ledger:entry:partition:batch index'; several with commas`,
+      )
+    const [, ledger, entry, partition = '-1', batch = '-1'] = match
+    return { ledger: Number(ledger), entry: Number(entry), partition: Number(partition), batch: Number(batch) }
+  })
+  return { messages }
+}
+
+const AUTHENTICATIONS = ['none', 'token', 'tls'] as const
+
+/** Of the connection and of sources; see `Connector.options`. */
+export const pulsarOptions: readonly Option[] = [
+  {
+    name: 'url',
+    doc: "Brokers or a proxy, 'pulsar://host:6650'; with TLS 'pulsar+ssl://host:6651'.",
+    parse: parseUrl,
+    required: true,
+    connection: true,
+  },
+  {
+    name: 'auth_method',
+    doc: 'How to log in: none, token or tls (a client certificate); default: by what is given.',
+    parse: oneOf('auth_method', [...AUTHENTICATIONS, 'basic', 'oauth2', 'athenz', 'sasl']),
+    connection: true,
+  },
+  {
+    name: 'token',
+    doc: "Token (JWT) to log in with, or 'file:///path' of a file that holds it.",
+    parse: text => text.trim(),
+    connection: true,
+    secret: true,
+  },
+  {
+    name: 'tls_ca',
+    doc: "Certificates to trust instead of the system's: PEM text, or the path of a PEM file.",
+    parse: text => text.trim(),
+    connection: true,
+  },
+  {
+    name: 'tls_certificate',
+    doc: "The client's own certificate: PEM text, or the path of a PEM file.",
+    parse: text => text.trim(),
+    connection: true,
+  },
+  {
+    name: 'tls_key',
+    doc: 'Its key: PEM text, or the path of a PEM file.',
+    parse: text => text.trim(),
+    connection: true,
+    secret: true,
+  },
+  {
+    name: 'topic',
+    doc: "'topic' in public/default, or 'tenant/namespace/topic'; a source may name several with commas.",
+    parse: parseTopics,
+  },
+  {
+    name: 'start',
+    doc: "Source: where to begin: 'earliest', 'latest' or a time of publishing.",
+    parse: startingPoint('start'),
+    default: 'earliest',
+  },
+  {
+    name: 'start_message_id',
+    doc: "Source: the message to begin with, '12:0:-1' or '12:0:3:5', one a partition; other partitions begin at their first message.",
+    parse: parseMessages,
+  },
+  {
+    name: 'record_time',
+    doc: "Source: a record's time: event, where the producer set it, else publish; or always publish.",
+    parse: oneOf('record_time', ['event', 'publish']),
+    default: 'event',
+  },
+  {
+    name: 'receive_buffer',
+    // A broker is granted messages, not bytes: how many fit is judged by the size of those that came.
+    doc: 'Source: how much may be in memory ahead of the query, all partitions together.',
+    parse: byteSize('receive_buffer'),
+    default: '32 MB',
+  },
+  {
+    name: 'metadata_refresh_ms',
+    doc: 'Source: how often to look for new partitions.',
+    parse: wholeNumber('metadata_refresh_ms', 100, 3_600_000),
+    default: '10000',
+  },
+]
+
+/** Throws 22023 for what cannot be used together. */
+export function pulsarSourceOptions(values: OptionValues): PulsarSourceOptions {
+  const given = values as Partial<Values> // Parsed by `pulsarOptions`.
+  if (given.topic === undefined)
+    throw new EngineError('22023', 'a Pulsar source needs a topic', { hint: "Say topic = 'tenant/namespace/topic'." })
+  return {
+    client: clientOptions(given),
+    topics: given.topic,
+    start: given.start_message_id ?? given.start ?? 'earliest',
+    time: given.record_time ?? 'event',
+    bufferBytes: given.receive_buffer ?? 32 << 20,
+    metadataRefreshMs: given.metadata_refresh_ms ?? 10_000,
+  }
+}
+
+function clientOptions(given: Partial<Values>): ClientOptions {
+  if (given.url === undefined)
+    throw new EngineError('22023', 'option url is missing', { hint: "Say url = 'pulsar://host:6650'." })
+  const { auth_method: method, token, tls_certificate: certificate, tls_key: key } = given
+  if (method !== undefined && !AUTHENTICATIONS.some(known => known === method))
+    throw notSupported(`auth_method ${method}`, undefined, `${AUTHENTICATIONS.join(', ')} are.`)
+  if ((certificate === undefined) !== (key === undefined))
+    throw new EngineError('22023', 'tls_certificate and tls_key need each other')
+  if (method === 'token' && token === undefined)
+    throw new EngineError('22023', 'auth_method token needs the option token')
+  if (method === 'tls' && certificate === undefined)
+    throw new EngineError('22023', 'auth_method tls needs tls_certificate and tls_key')
+  if (given.url.some(address => address.tls !== given.url?.[0].tls))
+    throw new EngineError('22023', 'the addresses of url must all be with TLS, or all without')
+  const security = {
+    token: token === undefined || method === 'none' || method === 'tls' ? undefined : readToken(token),
+    ca: pem('tls_ca', given.tls_ca),
+    certificate: pem('tls_certificate', certificate),
+    key: pem('tls_key', key),
+  }
+  return { addresses: given.url, security }
+}
+
+function readToken(value: string): string {
+  return value.startsWith('file://') ? readText('token', value.slice('file://'.length)).trim() : value
+}
+
+function pem(option: string, value: string | undefined): string | undefined {
+  return value === undefined || value.includes('-----BEGIN') ? value : readText(option, value)
+}
+
+function readText(option: string, path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (cause) {
+    throw new EngineError('22023', `option ${option}: cannot read the file it names`, {
+      hint: 'Give the text itself or the path of a file that holds it.',
+      cause,
+    })
+  }
+}
+
+interface Values {
+  url: readonly Address[]
+  auth_method: string
+  token: string
+  tls_ca: string
+  tls_certificate: string
+  tls_key: string
+  topic: readonly string[]
+  start: Start
+  start_message_id: Start
+  record_time: MessageTime
+  receive_buffer: number
+  metadata_refresh_ms: number
+}

@@ -1,0 +1,200 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { pulsar } from '../../../connectors/pulsar/pulsar.ts'
+import { systemClock } from '../../../src/base/clock.ts'
+import { silentLogger } from '../../../src/base/log.ts'
+import { datumAt } from '../../../src/batch/column.ts'
+import type { Polled, Position, Source } from '../../../src/connector.ts'
+import {
+  type Fixture,
+  liveSourceContract,
+  optionValues,
+  type Place,
+  polledTexts,
+  sourceContext,
+  sourceContract,
+} from '../../support/connector-contract.ts'
+import { PulsarBroker, pulsarMissing } from '../../support/pulsar.ts'
+
+const missing = pulsarMissing()
+const never = new AbortController().signal
+let broker: PulsarBroker
+let next = 0
+
+beforeAll(async () => {
+  if (!missing) broker = await PulsarBroker.start()
+}, 120_000)
+afterAll(() => broker?.stop())
+
+const placeOf = (partitions: number): Fixture => ({
+  connector: pulsar,
+  place: async (): Promise<Place> => {
+    const topic = `public/default/place-${next++}`
+    await broker.createTopic(topic, partitions)
+    return {
+      options: { url: broker.url, topic },
+      dataDir: '/nonexistent',
+      feed: async values =>
+        void (await broker.produce(
+          topic,
+          values.map(value => ({ value })),
+        )),
+    }
+  },
+})
+
+const place = (topic: string, more: Record<string, string> = {}): Place => ({
+  options: { url: broker.url, topic, ...more },
+  dataDir: '/nonexistent',
+})
+
+async function open(at: Place, bounded: boolean, position?: Position): Promise<Source> {
+  const source = pulsar.source?.(sourceContext(pulsar, at, bounded))
+  if (!source) throw new Error('no source')
+  await source.open(position)
+  return source
+}
+
+/** Columns of TEXT_RECORDS, joined by `|`, without the offset. */
+function lines(polled: Polled): string[] {
+  if (polled.kind !== 'rows') return []
+  const { batch } = polled
+  return Array.from({ length: batch.rowCount }, (_, i) => [0, 1, 3, 4].map(c => datumAt(batch.columns[c], i)).join('|'))
+}
+
+async function readAll(at: Place, rowsMax = 1000, read = polledTexts): Promise<string[]> {
+  const source = await open(at, true)
+  const texts: string[] = []
+  for (;;) {
+    const polled = await source.poll(rowsMax, never)
+    if (polled.kind === 'end') break
+    texts.push(...read(polled))
+  }
+  await source.close()
+  return texts
+}
+
+async function readUntil(source: Source, count: number): Promise<string[]> {
+  const texts: string[] = []
+  while (texts.length < count) texts.push(...polledTexts(await source.poll(100, never)))
+  return texts
+}
+
+const numbers = (from: number, to: number): string[] => Array.from({ length: to - from }, (_, i) => String(from + i))
+const asMessages = (values: readonly string[]): { value: string }[] => values.map(value => ({ value }))
+const inPartition0 = (values: readonly string[]): string[] => values.map(value => `0: ${value}`)
+
+describe.skipIf(missing)('a Pulsar source', () => {
+  sourceContract('pulsar, a plain topic', placeOf(0))
+  sourceContract('pulsar, three partitions', placeOf(3))
+  liveSourceContract('pulsar', placeOf(2))
+
+  test('reads what Java wrote in every codec, in batches and without', async () => {
+    const topic = 'public/default/codecs'
+    const expected: string[] = []
+    for (const codec of ['NONE', 'LZ4', 'ZLIB', 'ZSTD', 'SNAPPY']) {
+      for (const batch of [0, 50]) {
+        const values = numbers(0, 120).map(n => `${codec} ${batch} ${n} ${'abc'.repeat(Number(n) % 40)}`)
+        const messages = values.map((value, i) => ({ value, key: `k${i}`, eventMs: 1000 + i, property: `é${i}` }))
+        await broker.produce(topic, messages, codec, batch)
+        expected.push(...values.map((value, i) => `k${i}|${value}|${1000 + i}|p=é${i}`))
+      }
+    }
+    for (const rowsMax of [1, 7, 10_000]) expect(await readAll(place(topic), rowsMax, lines)).toEqual(expected)
+    expect(await readAll(place(topic, { receive_buffer: '1 kB' }), 1000, lines)).toEqual(expected)
+    const context = { options: optionValues(pulsar, place(topic).options), job: 'sample', dataDir: '' }
+    const sample = await pulsar.sample?.({ ...context, clock: systemClock, log: silentLogger }, 3)
+    expect(sample?.map(bytes => Buffer.from(bytes).toString())).toEqual(expected.slice(0, 3).map(l => l.split('|')[1]))
+  })
+
+  test('gives tombstones, missing and binary keys, and times of publishing', async () => {
+    for (const [codec, batch] of [
+      ['NONE', 5],
+      ['ZSTD', 5],
+      ['LZ4', 0],
+    ] as const) {
+      const topic = `public/default/nulls-${codec}-${batch}`
+      const before = Date.now()
+      await broker.produce(
+        topic,
+        [{ value: null, key: 'a' }, { value: 'x', key: 'bytes:ü' }, { value: '' }],
+        codec,
+        batch,
+      )
+      const rows = (await readAll(place(topic), 10, lines)).map(line => line.split('|'))
+      expect(rows.map(([key, value]) => [key, value])).toEqual([
+        ['a', ''],
+        ['bytes:ü', 'x'],
+        ['', ''],
+      ])
+      for (const [, , time] of rows) expect(Number(time)).toBeGreaterThanOrEqual(before)
+      const published = await readAll(place(topic, { record_time: 'publish' }), 10, lines)
+      expect(published.map(line => line.split('|')[2])).toEqual(rows.map(row => row[2]))
+    }
+  })
+
+  test('begins at the latest, at a time, or at a message inside a batch', async () => {
+    const topic = 'public/default/starts'
+    await broker.produce(topic, asMessages(numbers(0, 10)))
+    await new Promise(resolve => setTimeout(resolve, 5))
+    const between = new Date().toISOString()
+    await new Promise(resolve => setTimeout(resolve, 5))
+    const ids = await broker.produce(topic, asMessages(numbers(10, 20)))
+    const latest = await open(place(topic, { start: 'latest' }), false)
+    const position = latest.position()
+    await broker.produce(topic, asMessages(['20', '21']))
+    expect(await readUntil(latest, 2)).toEqual(inPartition0(['20', '21']))
+    await latest.close()
+    const again = await open(place(topic), true, position)
+    expect(await readUntil(again, 2)).toEqual(inPartition0(['20', '21']))
+    expect((await again.poll(10, never)).kind).toBe('end')
+    await again.close()
+    expect(await readAll(place(topic, { start: between }))).toEqual(inPartition0(numbers(10, 22)))
+    expect(await readAll(place(topic, { start: '2100-01-01' }))).toEqual([])
+    const [ledger, entry, , index] = ids[7].split(':')
+    expect(index).toBe('2')
+    const start = { start_message_id: `${ledger}:${entry}:-1:${index}` }
+    expect(await readAll(place(topic, start))).toEqual(inPartition0(numbers(17, 22)))
+  })
+
+  test('goes on where it was when the broker gives the topic away, and when it is away itself', async () => {
+    const topic = 'public/default/moved'
+    await broker.produce(topic, asMessages(numbers(0, 10)))
+    const source = await open(place(topic), false)
+    expect(await readUntil(source, 10)).toEqual(inPartition0(numbers(0, 10)))
+    await broker.unload(topic)
+    await broker.produce(topic, asMessages(numbers(10, 20)))
+    expect(await readUntil(source, 10)).toEqual(inPartition0(numbers(10, 20)))
+    await broker.shutDown()
+    expect((await source.poll(10, never)).kind).toBe('idle')
+    await broker.restart()
+    await broker.produce(topic, asMessages(numbers(20, 30)))
+    expect(await readUntil(source, 10)).toEqual(inPartition0(numbers(20, 30)))
+    expect((await source.poll(10, AbortSignal.abort())).kind).toBe('idle')
+    await source.close()
+  }, 60_000)
+
+  test('finds new partitions while it runs', async () => {
+    const topic = 'public/default/growing'
+    await broker.createTopic(topic, 1)
+    const source = await open(place(topic, { metadata_refresh_ms: '100' }), false)
+    expect(source.partitions()).toEqual(['0'])
+    await broker.addPartitions(topic, 3)
+    await broker.produce(`${topic}-partition-2`, asMessages(['a', 'b']))
+    expect(await readUntil(source, 2)).toEqual(['2: a', '2: b'])
+    expect(Object.keys(source.position()).sort()).toEqual(
+      ['0', '1', '2'].map(p => `persistent://${topic}-partition-${p}`),
+    )
+    await source.close()
+  })
+
+  test('says what is wrong', async () => {
+    await expect(open(place('public/default/absent'), true)).rejects.toMatchObject({ sqlState: '42P01' })
+    const nobody = { ...place('t').options, url: 'pulsar://127.0.0.1:1' }
+    await expect(open({ ...place('t'), options: nobody }, true)).rejects.toMatchObject({
+      sqlState: '08001',
+      retryable: true,
+    })
+    await expect(open(place('t', { auth_method: 'oauth2' }), true)).rejects.toMatchObject({ sqlState: '0A000' })
+    await expect(open(place('non-persistent://public/default/t'), true)).rejects.toMatchObject({ sqlState: '0A000' })
+  })
+})

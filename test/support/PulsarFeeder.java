@@ -1,0 +1,43 @@
+import java.util.*;
+import java.util.concurrent.*;
+import org.apache.pulsar.client.api.*;
+
+/** Writes to Pulsar with its own Java client, as standard input says: one tab-separated line a command, each answered by "ok". */
+public class PulsarFeeder {
+  public static void main(String[] args) throws Exception {
+    PulsarClient client = PulsarClient.builder().serviceUrl(args[0]).startingBackoffInterval(50, TimeUnit.MILLISECONDS)
+        .maxBackoffInterval(200, TimeUnit.MILLISECONDS).build();
+    Scanner in = new Scanner(System.in, "UTF-8");
+    Map<String, Producer<byte[]>> producers = new HashMap<>();
+    while (in.hasNextLine()) {
+      // topic, codec, messages of a batch (0: no batches), then value, key, event time, property for each message; "~" is absent.
+      String[] f = in.nextLine().split("\t", -1);
+      String id = f[0] + " " + f[1] + " " + f[2];
+      int batch = Integer.parseInt(f[2]);
+      Producer<byte[]> producer = producers.get(id);
+      if (producer == null) {
+        producer = client.newProducer(Schema.BYTES).topic(f[0]).compressionType(CompressionType.valueOf(f[1]))
+            .enableBatching(batch > 0).batchingMaxMessages(Math.max(batch, 2))
+            .batchingMaxPublishDelay(1, TimeUnit.SECONDS).blockIfQueueFull(true)
+            .messageRoutingMode(MessageRoutingMode.RoundRobinPartition).create();
+        producers.put(id, producer);
+      }
+      List<CompletableFuture<MessageId>> sent = new ArrayList<>();
+      for (int i = 3; i + 3 < f.length; i += 4) {
+        TypedMessageBuilder<byte[]> m = producer.newMessage();
+        m.value(f[i].equals("~") ? null : f[i].getBytes("UTF-8"));
+        if (f[i + 1].startsWith("bytes:")) m.keyBytes(f[i + 1].getBytes("UTF-8"));
+        else if (!f[i + 1].equals("~")) m.key(f[i + 1]);
+        if (!f[i + 2].equals("~")) m.eventTime(Long.parseLong(f[i + 2]));
+        if (!f[i + 3].equals("~")) m.property("p", f[i + 3]);
+        sent.add(m.sendAsync());
+      }
+      producer.flushAsync();
+      StringBuilder ids = new StringBuilder("ok");
+      for (CompletableFuture<MessageId> s : sent) ids.append('\t').append(s.get());
+      System.out.println(ids);
+      System.out.flush();
+    }
+    System.exit(0);
+  }
+}
