@@ -1,7 +1,7 @@
 /**
  * Kafka → one-minute average and maximum of each device → Kafka, exactly once on both sides: a backlog in four partitions, read by the
  * engine in this process and by Apache Flink with parallelism 1, from and to the same broker. Flink must run already:
- * `FLINK_GATEWAY=host:port FLINK_REST=host:port node bench/flink.ts [rows]`; without it only ours is measured. Needs Java and Maven.
+ * `FLINK_GATEWAY=host:port FLINK_REST=host:port node bench/flink.ts [rows] [runs] [warm-ups]`; without it only ours is measured. Needs Java and Maven.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { KafkaBroker, kafkaMissing } from '../test/support/kafka.ts'
@@ -10,9 +10,9 @@ import { runToEnd, runUntil } from './support/product.ts'
 import { COLUMNS, DEVICES, QUERY, readingsFile } from './support/readings.ts'
 
 const rows = Number(process.argv[2] ?? 2_000_000)
-const RUNS = 3
+const runs = Number(process.argv[3] ?? 3)
 /** Flink's first runs compile; they do not count. */
-const WARM_UPS = 2
+const warmUps = Number(process.argv[4] ?? 2)
 const gateway = process.env.FLINK_GATEWAY
 const rest = process.env.FLINK_REST
 /** Windows that the last reading, five seconds back, has closed. */
@@ -30,14 +30,14 @@ if (!kafkaMissing()) {
     )
     const ours: Cost[] = []
     const theirs: number[] = []
-    for (let run = 0; run < RUNS + WARM_UPS; run++) {
+    for (let run = 0; run < runs + warmUps; run++) {
       const cost = await tidemark(broker, `ours-${run}`)
       console.log(`  run ${run} tidemark ${cost.wallMs.toFixed(0)} ms wall, ${cost.cpuMs.toFixed(0)} ms CPU`)
-      if (run > 0) ours.push(cost)
+      if (run > 0 || warmUps === 0) ours.push(cost)
       if (gateway === undefined || rest === undefined) continue
       const ms = await flink(broker, `flink-${run}`, gateway, rest)
-      console.log(`  run ${run} flink    ${ms.toFixed(0)} ms wall${run < WARM_UPS ? ' (warm-up)' : ''}`)
-      if (run >= WARM_UPS) theirs.push(ms)
+      console.log(`  run ${run} flink    ${ms.toFixed(0)} ms wall${run < warmUps ? ' (warm-up)' : ''}`)
+      if (run >= warmUps) theirs.push(ms)
     }
     const wallMs = median(ours.map(c => c.wallMs))
     const perSecond = (ms: number): number => rows / ms / 1000

@@ -109,7 +109,7 @@ export class HashAggregate implements Operator {
       watermark: this.#watermark,
       table: this.#table.snapshot(),
       aggregates: this.#aggregates.snapshot(high),
-      rows: this.#rows ? this.#rows.slice(0, high) : new Float64Array(0),
+      rows: this.#rows ? this.#rows.subarray(0, high) : new Float64Array(0),
     }
   }
 

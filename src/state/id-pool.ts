@@ -63,8 +63,8 @@ export class IdPool {
   snapshot(): Snapshot {
     return {
       high: this.#high,
-      references: this.#references.slice(0, this.#high),
-      free: this.#free.slice(0, this.#freeCount),
+      references: this.#references.subarray(0, this.#high),
+      free: this.#free.subarray(0, this.#freeCount),
     }
   }
 

@@ -80,7 +80,7 @@ export class Int64Dictionary implements Dictionary {
   }
 
   snapshot(): Snapshot {
-    return { ids: this.#ids.snapshot(), words: this.#words.slice(0, 2 * this.#ids.high) }
+    return { ids: this.#ids.snapshot(), words: this.#words.subarray(0, 2 * this.#ids.high) }
   }
 
   restore(snapshot: Snapshot): void {

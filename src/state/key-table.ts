@@ -125,8 +125,8 @@ export class KeyTable {
 
   snapshot(): Snapshot {
     return {
-      words: this.#words.slice(0, this.#high * this.#stride),
-      free: this.#free.slice(0, this.#freeCount),
+      words: this.#words.subarray(0, this.#high * this.#stride),
+      free: this.#free.subarray(0, this.#freeCount),
       keys: this.#keys.snapshot(),
     }
   }

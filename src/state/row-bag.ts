@@ -69,7 +69,7 @@ export class RowBag implements RowStore {
   }
 
   snapshot(): Snapshot {
-    return { rows: this.#rows.snapshot(), weights: this.#weights.slice(0, this.#rows.high) }
+    return { rows: this.#rows.snapshot(), weights: this.#weights.subarray(0, this.#rows.high) }
   }
 
   restore(snapshot: Snapshot): void {

@@ -72,10 +72,10 @@ export class TextDictionary implements Dictionary {
     const high = this.#ids.high
     return {
       ids: this.#ids.snapshot(),
-      hashes: this.#hashes.slice(0, high),
-      starts: this.#starts.slice(0, high),
-      lengths: this.#lengths.slice(0, high),
-      arena: this.#arena.slice(0, this.#arenaUsed),
+      hashes: this.#hashes.subarray(0, high),
+      starts: this.#starts.subarray(0, high),
+      lengths: this.#lengths.subarray(0, high),
+      arena: this.#arena.subarray(0, this.#arenaUsed),
       freed: this.#arenaFreed,
     }
   }

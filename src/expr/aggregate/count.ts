@@ -39,7 +39,7 @@ export class Count implements Accumulator {
   }
 
   snapshot(high: number): Snapshot {
-    return { counts: this.#counts.slice(0, high) }
+    return { counts: this.#counts.subarray(0, high) }
   }
 
   restore(snapshot: Snapshot, high: number): void {

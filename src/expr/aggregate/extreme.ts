@@ -41,7 +41,7 @@ export class FloatExtreme implements Accumulator {
   }
 
   snapshot(high: number): Snapshot {
-    return { values: this.#values.slice(0, high), present: this.#present.slice(0, high) }
+    return { values: this.#values.subarray(0, high), present: this.#present.subarray(0, high) }
   }
 
   restore(snapshot: Snapshot, high: number): void {
@@ -130,7 +130,7 @@ export class IntegerExtreme implements Accumulator {
   }
 
   snapshot(high: number): Snapshot {
-    return { words: this.#words.slice(0, this.#wide ? 2 * high : high), present: this.#present.slice(0, high) }
+    return { words: this.#words.subarray(0, this.#wide ? 2 * high : high), present: this.#present.subarray(0, high) }
   }
 
   restore(snapshot: Snapshot, high: number): void {

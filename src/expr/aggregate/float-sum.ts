@@ -97,10 +97,10 @@ export class FloatSum implements Accumulator {
 
   snapshot(high: number): Snapshot {
     return {
-      sums: this.#sums.slice(0, high),
-      rests: this.#rests.slice(0, high),
-      counts: this.#counts.slice(0, high),
-      specials: this.#specials ? this.#specials.slice(0, 3 * high) : new Float64Array(0),
+      sums: this.#sums.subarray(0, high),
+      rests: this.#rests.subarray(0, high),
+      counts: this.#counts.subarray(0, high),
+      specials: this.#specials ? this.#specials.subarray(0, 3 * high) : new Float64Array(0),
     }
   }
 

@@ -74,9 +74,9 @@ export class IntegerSum implements Accumulator {
 
   snapshot(high: number): Snapshot {
     return {
-      low: this.#low.slice(0, high),
-      high: this.#high ? this.#high.slice(0, high) : new Float64Array(0),
-      counts: this.#counts.slice(0, high),
+      low: this.#low.subarray(0, high),
+      high: this.#high ? this.#high.subarray(0, high) : new Float64Array(0),
+      counts: this.#counts.subarray(0, high),
     }
   }
 
