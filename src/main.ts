@@ -31,7 +31,7 @@ async function main(): Promise<void> {
     logLevel = level
     return createLogger(level)
   }
-  const open: OpenEngine = ({ dataDir, log, workers }) =>
+  const open: OpenEngine = ({ dataDir, log, workers, workerHeapMb }) =>
     Engine.open({
       dataDir,
       log,
@@ -40,7 +40,10 @@ async function main(): Promise<void> {
       hostsMax: workers,
       newHost: () => {
         const data: WorkerData = { dataDir, logLevel }
-        const worker = new Worker(new URL(import.meta.url), { workerData: data })
+        const worker = new Worker(new URL(import.meta.url), {
+          workerData: data,
+          resourceLimits: { maxOldGenerationSizeMb: workerHeapMb },
+        })
         return new RemoteHost(worker)
       },
     })

@@ -11,6 +11,8 @@ export type OpenEngine = (options: {
   readonly dataDir: string
   readonly log: Logger
   readonly workers: number
+  /** Heap of one thread, megabytes; undefined: what Node gives it. */
+  readonly workerHeapMb?: number
 }) => Promise<Engine>
 
 /** Says where the fleet is simulated and what is kept of it; every statement leaves an existing object alone. */
@@ -43,6 +45,12 @@ export function serveCommand(open: OpenEngine, makeLog: (level: string) => Logge
       { name: 'pg-port', value: 'PORT', doc: 'port of the Postgres protocol', default: '7432', parse: parsePort },
       { name: 'demo', doc: 'with a simulated fleet of devices and views over it' },
       { name: 'workers', value: 'N', doc: 'threads for jobs', default: '2', parse: parseCount },
+      {
+        name: 'worker-heap',
+        value: 'MB',
+        doc: 'heap of one such thread; one that needs more ends, and its jobs go on from their checkpoints in another',
+        parse: parseCount,
+      },
       { name: 'max-connections', value: 'N', doc: 'clients at once', default: '200', parse: parseCount },
       { name: 'log-level', value: 'LEVEL', doc: 'debug, info, warn or error', default: 'info' },
     ],
@@ -52,7 +60,13 @@ export function serveCommand(open: OpenEngine, makeLog: (level: string) => Logge
         terminal.err(`warning: ${host} is reachable from outside, and clients are trusted without a password\n`)
       }
       const log = makeLog(String(flags['log-level']))
-      const engine = await open({ dataDir: String(flags.data), log, workers: Number(flags.workers) })
+      const heap = flags['worker-heap']
+      const engine = await open({
+        dataDir: String(flags.data),
+        log,
+        workers: Number(flags.workers),
+        workerHeapMb: heap === undefined ? undefined : Number(heap),
+      })
       const limits = { connectionsMax: Number(flags['max-connections']) }
       const server = await startPgServer({
         host,

@@ -1,5 +1,5 @@
 import { closeSync, mkdirSync, openSync, readdirSync, rmSync, writeSync } from 'node:fs'
-import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises'
+import { mkdir, open, readdir, readFile, rename, rm, rmdir } from 'node:fs/promises'
 import { dirname, join, relative, resolve, sep } from 'node:path'
 import { threadId } from 'node:worker_threads'
 import { assert } from '../base/assert.ts'
@@ -36,6 +36,7 @@ export function openLocalStore(folder: string): ObjectStore {
         const file = fileOf(root, key)
         await rm(file, { force: true })
         await syncFolder(dirname(file)).catch(undefinedIfMissing)
+        await removeEmpty(root, dirname(file))
       }),
   }
 }
@@ -66,8 +67,13 @@ async function publish(written: string, file: string): Promise<void> {
     await handle.close()
   }
   const folder = dirname(file)
-  const made = await mkdir(folder, { recursive: true })
-  await rename(written, file)
+  let made = await mkdir(folder, { recursive: true })
+  await rename(written, file).catch(async error => {
+    if (codeOf(error) !== 'ENOENT') throw error
+    // Its last neighbour was deleted meanwhile, and the empty folder with it.
+    made = (await mkdir(folder, { recursive: true })) ?? made
+    await rename(written, file)
+  })
   await syncFolder(folder)
   if (made === undefined) return
   // New folders are names in their parents, which must be on disk too.
@@ -80,6 +86,17 @@ async function syncFolder(folder: string): Promise<void> {
     await handle.sync()
   } finally {
     await handle.close()
+  }
+}
+
+/** A prefix is no object: with its last key it goes, or the folders of dropped jobs would stay for ever. */
+async function removeEmpty(root: string, folder: string): Promise<void> {
+  for (let empty = folder; empty !== root; empty = dirname(empty)) {
+    const removed = await rmdir(empty).then(
+      () => true,
+      () => false, // something is in it, or another has removed it
+    )
+    if (!removed) return
   }
 }
 
