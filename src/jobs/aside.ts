@@ -26,13 +26,13 @@ export interface AsideStore {
 /** Formats one value of a row that is put aside. */
 export type FormatRow = (names: readonly string[], row: readonly Datum[], batch: Batch) => string
 
-/** Rows and bytes kept in memory between two flushes; beyond them rows are only counted, so a topic of nothing but bad rows costs bounded memory. */
-const WAITING_ROWS_MAX = 10_000
+/** Rows and bytes kept in memory between two flushes; beyond them the older half is only counted, so a topic of nothing but bad rows costs bounded memory. */
+const WAITING_ROWS_MAX = 20_000
 const WAITING_BYTES_MAX = 8 * 1024 * 1024
 /** Of one record: its beginning is enough to see what is wrong, and all rows kept of a job stay within some hundred MB of disk. */
 const RAW_BYTES_MAX = 16 * 1024
 
-/** Collects what a job's operators and sources put aside, and writes it after each tick. */
+/** Collects what a job's operators and sources put aside, and writes it after ticks. */
 export class Aside implements SideOutput {
   /** The source whose rows are in the graph now. */
   source = ''
@@ -45,6 +45,7 @@ export class Aside implements SideOutput {
   #waiting: { number: number; row: AsideRow }[] = []
   #waitingBytes = 0
   #count = 0
+  #nextFlushMs = 0
 
   constructor(job: string, store: AsideStore, clock: Clock, format: FormatRow) {
     this.#job = job
@@ -56,10 +57,6 @@ export class Aside implements SideOutput {
   /** Numbers given out so far; goes into the checkpoint. */
   get count(): number {
     return this.#count
-  }
-
-  get waiting(): number {
-    return this.#waiting.length
   }
 
   restore(count: number): void {
@@ -85,11 +82,26 @@ export class Aside implements SideOutput {
     }
   }
 
+  /** Writes what waits: at once while there is little, in a flood so seldom that writing takes a tenth of the time. */
+  async flushWhenDue(): Promise<void> {
+    if (this.#waiting.length > 0 && this.#clock.monotonicMs() >= this.#nextFlushMs) await this.flush()
+  }
+
+  /** Writes what waits: before a checkpoint, so that none is missed after a crash. */
   async flush(): Promise<void> {
+    if (this.#waiting.length === 0) return
     const rows = this.#waiting
+    this.forget()
+    const startMs = this.#clock.monotonicMs()
+    await this.#store.put(this.#job, rows)
+    const endMs = this.#clock.monotonicMs()
+    this.#nextFlushMs = endMs + 9 * (endMs - startMs)
+  }
+
+  /** Leaves what waits unwritten: of a subscription, which no name outlives. */
+  forget(): void {
     this.#waiting = []
     this.#waitingBytes = 0
-    await this.#store.put(this.#job, rows)
   }
 
   #row(batch: Batch, row: number, kind: 'late' | 'bad', reason: string, watermark: Watermark | undefined): void {
@@ -101,10 +113,13 @@ export class Aside implements SideOutput {
 
   #add(row: Omit<AsideRow, 'job' | 'source' | 'seenMs'>): void {
     const number = this.#count++
-    if (this.#waiting.length >= WAITING_ROWS_MAX || this.#waitingBytes >= WAITING_BYTES_MAX) return
     const raw = row.raw.slice(0, RAW_BYTES_MAX)
     this.#waitingBytes += raw.length
     const whole: AsideRow = { ...row, raw, job: this.#job, source: this.source, seenMs: this.#clock.nowMs() }
     this.#waiting.push({ number, row: whole })
+    if (this.#waiting.length <= WAITING_ROWS_MAX && this.#waitingBytes <= WAITING_BYTES_MAX) return
+    for (const gone of this.#waiting.splice(0, Math.ceil(this.#waiting.length / 2))) {
+      this.#waitingBytes -= gone.row.raw.length
+    }
   }
 }

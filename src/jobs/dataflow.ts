@@ -273,9 +273,10 @@ export class Dataflow {
     if (polled.kind === 'end') await this.#maybeEnded()
   }
 
-  async #drain({ built: { output }, aside }: Running): Promise<void> {
+  async #drain({ spec, built: { output }, aside }: Running): Promise<void> {
     for (const batch of output?.take() ?? []) await output?.sink.write(batch)
-    if (aside.waiting > 0) await aside.flush()
+    if (spec.ephemeral) aside.forget()
+    else await aside.flushWhenDue()
   }
 
   async #maybeEnded(): Promise<void> {
@@ -343,6 +344,7 @@ export class Dataflow {
     this.#nextCheckpointMs = Number.POSITIVE_INFINITY
     const startMs = this.#context.clock.monotonicMs()
     const epoch = this.#epoch + 1
+    for (const { aside } of this.#jobs.values()) await aside.flush()
     const prepared = await prepareCheckpoint(this.#jobs.values(), this.graph.snapshot(), epoch)
     const { sections, commits, acknowledgements } = prepared
     this.#dirty = false

@@ -19,6 +19,10 @@ export class Server {
     this.#flags = flags
   }
 
+  get pid(): number | undefined {
+    return this.#process?.pid
+  }
+
   /** Resolves when it says that it is ready. */
   async start(): Promise<void> {
     const main = join(import.meta.dirname, '../../src/main.ts')
