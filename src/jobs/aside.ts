@@ -29,6 +29,8 @@ export type FormatRow = (names: readonly string[], row: readonly Datum[], batch:
 /** Rows and bytes kept in memory between two flushes; beyond them the older half is only counted, so a topic of nothing but bad rows costs bounded memory. */
 const WAITING_ROWS_MAX = 20_000
 const WAITING_BYTES_MAX = 8 * 1024 * 1024
+/** So many at once are a flood: nobody waits to see each. */
+const FLOOD_ROWS_MIN = 500
 /** Of one record: its beginning is enough to see what is wrong, and all rows kept of a job stay within some hundred MB of disk. */
 const RAW_BYTES_MAX = 16 * 1024
 
@@ -95,7 +97,7 @@ export class Aside implements SideOutput {
     const startMs = this.#clock.monotonicMs()
     await this.#store.put(this.#job, rows)
     const endMs = this.#clock.monotonicMs()
-    this.#nextFlushMs = endMs + 9 * (endMs - startMs)
+    if (rows.length > FLOOD_ROWS_MIN) this.#nextFlushMs = endMs + 9 * (endMs - startMs)
   }
 
   /** Leaves what waits unwritten: of a subscription, which no name outlives. */

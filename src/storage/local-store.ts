@@ -10,6 +10,8 @@ import type { ObjectStore } from './object-store.ts'
 const TEMPORARY = '.temporary'
 const prefixOfProcess = `${process.pid}-`
 let writes = 0
+/** To make a folder that others remove: more than ever come together. */
+const ATTEMPTS_MAX = 20
 
 /** Objects as files under `folder`, which is made if need be. Nobody but their owner reads them: the catalog holds secrets. */
 export function openLocalStore(folder: string): ObjectStore {
@@ -67,13 +69,17 @@ async function publish(written: string, file: string): Promise<void> {
     await handle.close()
   }
   const folder = dirname(file)
-  let made = await mkdir(folder, { recursive: true })
-  await rename(written, file).catch(async error => {
-    if (codeOf(error) !== 'ENOENT') throw error
-    // Its last neighbour was deleted meanwhile, and the empty folder with it.
-    made = (await mkdir(folder, { recursive: true })) ?? made
-    await rename(written, file)
-  })
+  let made: string | undefined
+  for (let attempt = 1; ; attempt++) {
+    try {
+      made = (await mkdir(folder, { recursive: true })) ?? made
+      await rename(written, file)
+      break
+    } catch (error) {
+      // A last neighbour was deleted meanwhile, and the empty folder with it.
+      if (codeOf(error) !== 'ENOENT' || attempt === ATTEMPTS_MAX) throw error
+    }
+  }
   await syncFolder(folder)
   if (made === undefined) return
   // New folders are names in their parents, which must be on disk too.
