@@ -5,12 +5,12 @@ import type { Result, Session } from '../engine/session.ts'
 import { formatDatum } from '../expr/text.ts'
 import { describeError, type Terminal } from './command.ts'
 
-/** Runs the statements of a script one after another in a session of its own; throws at the first that fails, saying where. */
+/** Runs the statements of a script one after another in a session of its own; throws at the first that fails, saying where. `beforeRows` runs before each that answers rows. */
 export async function runScript(
   sql: string,
   engine: Engine,
   terminal: Terminal,
-  { quiet }: { readonly quiet: boolean },
+  { quiet, beforeRows }: { readonly quiet: boolean; readonly beforeRows?: () => Promise<void> },
 ): Promise<void> {
   const session = await engine.connect({ user: 'tidemark', database: 'tidemark', settings: new Map() })
   session.onNotice = ({ severity, error }) => {
@@ -20,6 +20,8 @@ export async function runScript(
     for (const statement of session.parse(sql)) {
       try {
         const prepared = await session.prepare(statement, [])
+        if (prepared.schema && beforeRows) await beforeRows()
+        if (terminal.signal.aborted) return
         const result = await session.execute(prepared, [])
         if (!quiet) await printResult(result, session, terminal)
       } catch (error) {

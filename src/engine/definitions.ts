@@ -101,7 +101,8 @@ async function defineRelation(ast: CreateRelation, context: StatementContext, en
   const names = targetName(ast.name, ast.at)
   const relation = `${names.schemaName}.${names.shortName}`
   const external = ast.options.some(o => ['connector', 'connection', 'topic', 'kafka_topic'].includes(o.name))
-  if (ast.relation === 'table') {
+  // Flink calls an append-only topic a table too; with a key it holds upserts.
+  if (ast.relation === 'table' && (!external || ast.primaryKey.length > 0)) {
     throw notSupported(
       external ? 'CREATE TABLE over a topic (upserts by key)' : 'CREATE TABLE',
       ast.at + 1,

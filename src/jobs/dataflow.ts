@@ -180,7 +180,8 @@ export class Dataflow {
   status(): JobStatus[] {
     const { id: dataflow, graph } = this
     const shared = { dataflow, epoch: this.#epoch, checkpointMs: this.#checkpointMs, stateBytes: graph.stateBytes() }
-    return [...this.#jobs.values()].filter(job => !job.spec.ephemeral).map(job => statusOf(job, shared))
+    const allEnded = this.#allEnded()
+    return [...this.#jobs.values()].filter(job => !job.spec.ephemeral).map(job => statusOf(job, shared, allEnded))
   }
 
   #build(spec: JobSpec, section: JobSection | undefined): void {
@@ -279,10 +280,14 @@ export class Dataflow {
     else await aside.flushWhenDue()
   }
 
-  async #maybeEnded(): Promise<void> {
+  /** There is a source, and every source has given everything. */
+  #allEnded(): boolean {
     const jobs = [...this.#jobs.values()]
-    const bounded = jobs.some(job => job.built.sources.length > 0)
-    if (!bounded || jobs.some(job => job.ended.size < job.built.sources.length)) return
+    return jobs.some(j => j.built.sources.length > 0) && jobs.every(j => j.ended.size === j.built.sources.length)
+  }
+
+  async #maybeEnded(): Promise<void> {
+    if (!this.#allEnded()) return
     // Who waits for the end wants to see what came out of it.
     await this.#checkpoint()
     this.#resolveDone()

@@ -60,11 +60,13 @@ export async function prepareCheckpoint(
 export function statusOf(
   { spec, built, aside, rowsIn, ended, positions }: Running,
   shared: Pick<JobStatus, 'dataflow' | 'epoch' | 'checkpointMs' | 'stateBytes'>,
+  allEnded: boolean,
 ): JobStatus {
   return {
     ...shared,
     job: spec.name,
-    state: built.sources.length > 0 && ended.size === built.sources.length ? 'ended' : 'running',
+    // A view on views has no source of its own: it ends with the others.
+    state: (built.sources.length > 0 ? ended.size === built.sources.length : allEnded) ? 'ended' : 'running',
     rowsIn,
     rowsLate: aside.lateCount,
     rowsBad: aside.badCount,
