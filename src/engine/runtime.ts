@@ -138,6 +138,7 @@ export class Runtime {
     const sources: JobSource[] = []
     const primers: (() => void)[] = []
     const readers: NodeId[] = []
+    const constants: NodeId[] = []
     let count = 0
     const name = (): string => `${job.name}/${count++}`
     const add = (operator: Operator, inputs: readonly NodeId[]): NodeId => {
@@ -185,6 +186,7 @@ export class Runtime {
         for (const batch of batches)
           graph.push(node, { ...batch, columns: scan.columns.map(c => batch.columns[c]), schema: scan.schema })
       })
+      constants.push(node)
       return node
     }
     const root = buildPlan(plan, {
@@ -195,6 +197,7 @@ export class Runtime {
       constant: batch => {
         const node = input(batch.schema)
         primers.push(() => graph.push(node, batch))
+        constants.push(node)
         return node
       },
       scan: scan => {
@@ -205,6 +208,8 @@ export class Runtime {
     const begin = (fresh: boolean): void => {
       if (fresh) for (const primer of primers) primer()
       for (const reader of readers) graph.release(reader)
+      // Nothing more comes from them, so beside a live input they must not hold windows open.
+      for (const node of constants) graph.advance(node, Number.POSITIVE_INFINITY)
     }
     if (definition?.kind === 'view') {
       const view = new View({
