@@ -119,7 +119,7 @@ export const jobsCommand: Command = {
 /** `tidemark sql`: a prompt for machines without psql; also runs statements from a pipe or `-c`. */
 export const sqlCommand: Command = {
   name: 'sql',
-  synopsis: '[-c via --command SQL] [--to HOST:PORT]',
+  synopsis: '[--command SQL] [--to HOST:PORT]',
   doc: 'a prompt; or the statements of --command or of standard input',
   words: [0, 0],
   flags: [serverFlag, { name: 'command', value: 'SQL', doc: 'run this and end' }],
