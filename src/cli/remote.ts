@@ -19,6 +19,16 @@ async function query(client: Awaited<ReturnType<typeof connect>>, text: string):
   return answer as Answer // node-postgres with rowMode array and text values
 }
 
+/** Rows as a table, or the command's tag. */
+function shown({ command, fields, rows }: Answer): string {
+  return fields.length > 0
+    ? table(
+        fields.map(f => f.name),
+        rows,
+      )
+    : `${command}\n`
+}
+
 function notices(terminal: Terminal): (message: string) => void {
   return message => terminal.err(`notice: ${message}\n`)
 }
@@ -38,15 +48,7 @@ export const submitCommand: Command = {
         for (const statement of parseScript(sql)) {
           if (statement.ast === undefined) continue
           try {
-            const { command, fields, rows } = await query(client, statement.sql)
-            terminal.out(
-              fields.length > 0
-                ? table(
-                    fields.map(f => f.name),
-                    rows,
-                  )
-                : `${command}\n`,
-            )
+            terminal.out(shown(await query(client, statement.sql)))
           } catch (error) {
             throw located(fromServer(error, statement.sql), sql, statement.offset)
           }
@@ -92,21 +94,14 @@ export const jobsCommand: Command = {
         statement === undefined
           ? 'SELECT job, kind, state, rows_in, rows_late, rows_bad, lag, error FROM tidemark.jobs ORDER BY job'
           : statement(quoted(name), name)
-      const { command, fields, rows } = await query(client, sql)
+      const answer = await query(client, sql)
+      const { fields, rows } = answer
       if (verb === 'show') {
         if (rows.length === 0)
           throw new EngineError('42704', `there is no job "${name}"`, { hint: 'tidemark jobs lists them' })
         const width = Math.max(...fields.map(f => f.name.length))
         for (const [i, field] of fields.entries()) terminal.out(`${field.name.padEnd(width)}  ${rows[0][i] ?? ''}\n`)
-      } else
-        terminal.out(
-          fields.length > 0
-            ? table(
-                fields.map(f => f.name),
-                rows,
-              )
-            : `${command}\n`,
-        )
+      } else terminal.out(shown(answer))
       return 0
     } catch (error) {
       throw fromServer(error)
@@ -116,7 +111,7 @@ export const jobsCommand: Command = {
   },
 }
 
-/** `tidemark sql`: a prompt for machines without psql; also runs statements from a pipe or `-c`. */
+/** `tidemark sql`: a prompt for machines without psql; also runs statements from a pipe or --command. */
 export const sqlCommand: Command = {
   name: 'sql',
   synopsis: '[--command SQL] [--to HOST:PORT]',
@@ -129,15 +124,7 @@ export const sqlCommand: Command = {
     const runAll = async (sql: string): Promise<void> => {
       for (const statement of parseScript(sql)) {
         if (statement.ast === undefined) continue
-        const { command, fields, rows } = await query(client, statement.sql)
-        terminal.out(
-          fields.length > 0
-            ? table(
-                fields.map(f => f.name),
-                rows,
-              )
-            : `${command}\n`,
-        )
+        terminal.out(shown(await query(client, statement.sql)))
       }
     }
     const attempt = async (sql: string): Promise<void> => {

@@ -1,9 +1,9 @@
 import type { Fetch } from '../../grammar/commands.ts'
 import type { Clock } from '../base/clock.ts'
 import { EngineError, notSupported } from '../base/errors.ts'
+import { durationMs } from '../base/option-parsers.ts'
 import { type Batch, sliceBatch } from '../batch/batch.ts'
 import type { Schema } from '../batch/types.ts'
-import { parseDurationMs } from './options.ts'
 
 interface Cursor {
   readonly schema: Schema
@@ -44,7 +44,7 @@ export class Cursors {
     }
     const timeout = statement.options.find(o => o.name === 'timeout')
     if (statement.options.some(o => o !== timeout)) throw notSupported('this option of FETCH', statement.at + 1)
-    const waitMs = cursor.endless ? (timeout ? parseDurationMs(timeout.value) : 1000) : undefined
+    const waitMs = cursor.endless ? (timeout ? durationMs('timeout')(timeout.value) : 1000) : undefined
     let left = statement.count ?? Number.POSITIVE_INFINITY
     let first = true
     while (left > 0) {

@@ -1,11 +1,12 @@
 import type { CreateRelation, Option as OptionNode } from '../../grammar/statements.ts'
 import { EngineError, notSupported } from '../base/errors.ts'
+import { durationMs, oneOf } from '../base/option-parsers.ts'
 import type { Field } from '../batch/types.ts'
 import type { Connector } from '../connector.ts'
 import type { FormatName } from '../format/format.ts'
 import { bindWatermark } from '../plan/bind/ddl.ts'
 import { type ConnectionObject, type FormatOptions, qualifiedName, type SourceSpec } from './objects.ts'
-import { connectorOptions, optionTexts, parseChoice, parseDurationMs, takeOption } from './options.ts'
+import { connectorOptions, optionTexts, takeOption } from './options.ts'
 import { sourceColumns } from './source-columns.ts'
 
 /** Names that other engines' users give to options of ours. */
@@ -60,7 +61,7 @@ export function readExternal(options: Map<string, OptionNode>, name: string, loo
       `connection "${connection.shortName}" is of type ${connection.type}, not ${connector.name}`,
     )
   }
-  const format = takeOption(options, 'format', parseChoice('format', FORMATS)) ?? 'json'
+  const format = takeOption(options, 'format', oneOf('format', FORMATS)) ?? 'json'
   const formatOptions: Record<string, unknown> = {}
   for (const [option, parse] of Object.entries(FORMAT_OPTIONS)) {
     const value = takeOption<unknown>(options, option, parse)
@@ -79,10 +80,10 @@ export function readExternal(options: Map<string, OptionNode>, name: string, loo
 }
 
 const FORMAT_OPTIONS: Readonly<Record<string, (text: string) => unknown>> = {
-  header: parseChoice('header', ['true', 'false', 'auto']),
+  header: oneOf('header', ['true', 'false', 'auto']),
   delimiter: text => text,
   null_text: text => text,
-  key_format: parseChoice('key_format', ['raw', 'json']),
+  key_format: oneOf('key_format', ['raw', 'json']),
 }
 
 function camelCase(name: string): string {
@@ -98,8 +99,8 @@ export function defineSource(
 ): { spec: SourceSpec; fields: Field[]; needs: readonly string[] } {
   const options = optionTexts(statement.options)
   const timestampColumn = takeOption(options, 'timestamp', text => text.toLowerCase())
-  const idleTimeoutMs = takeOption(options, 'idle_timeout', parseDurationMs) ?? 5000
-  const maxFutureMs = takeOption(options, 'max_future', parseDurationMs)
+  const idleTimeoutMs = takeOption(options, 'idle_timeout', durationMs('idle_timeout')) ?? 5000
+  const maxFutureMs = takeOption(options, 'max_future', durationMs('max_future'))
   const deadLetterTopic = takeOption(options, 'dead_letter_topic', text => text)
   const external = readExternal(options, relation.split('.').slice(1).join('.'), lookup)
   if (!external.connector.source)

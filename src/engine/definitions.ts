@@ -12,6 +12,7 @@ import type {
   Statement as StatementNode,
 } from '../../grammar/statements.ts'
 import { EngineError, notSupported } from '../base/errors.ts'
+import { durationMs } from '../base/option-parsers.ts'
 import type { Schema } from '../batch/types.ts'
 import { bindQuery } from '../plan/bind/query.ts'
 import type { EventTime, LogicalPlan } from '../plan/logical.ts'
@@ -23,7 +24,7 @@ import { defineSource, readExternal } from './define-source.ts'
 import { sampledColumns } from './discover.ts'
 import type { Engine, StatementContext } from './engine.ts'
 import type { CatalogObject, JobDefinition, JobObject, SinkSpec, SourceSpec } from './objects.ts'
-import { optionTexts, parseDurationMs, takeOption } from './options.ts'
+import { optionTexts, takeOption } from './options.ts'
 
 /**
  * The catalog object a statement means; undefined when the statement creates nothing. Nothing is started or stored.
@@ -140,7 +141,7 @@ function defineMaterializedView(
   dataflow: string,
 ): CatalogObject {
   const options = optionTexts(ast.options)
-  const retentionMs = takeOption(options, 'retention', parseDurationMs)
+  const retentionMs = takeOption(options, 'retention', durationMs('retention'))
   refuseRest(options, ['retention'])
   const bound = bind(ast.query, context, engine, 'standing')
   if (retentionMs !== undefined && bound.eventTime.length === 0) {

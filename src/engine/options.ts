@@ -2,57 +2,6 @@ import type { Option as OptionNode } from '../../grammar/statements.ts'
 import { EngineError, nearest } from '../base/errors.ts'
 import type { Connector, OptionValues } from '../connector.ts'
 
-/** Parses a duration as options write it: `500 ms`, `5s`, `7 days`, `1.5 hours`. Answers milliseconds. */
-export function parseDurationMs(text: string): number {
-  const match = /^\s*(\d+(?:\.\d+)?)\s*([a-zµ]+)\s*$/i.exec(text)
-  const unit = DURATION_UNITS[match?.[2].toLowerCase() ?? '']
-  if (!match || unit === undefined) {
-    throw new EngineError('22023', `"${text}" is not a duration`, {
-      hint: "write it as '500 ms', '5 seconds' or '7 days'",
-    })
-  }
-  return Number(match[1]) * unit
-}
-
-const DURATION_UNITS: Readonly<Record<string, number | undefined>> = {
-  ms: 1,
-  millisecond: 1,
-  milliseconds: 1,
-  s: 1000,
-  sec: 1000,
-  second: 1000,
-  seconds: 1000,
-  m: 60_000,
-  min: 60_000,
-  minute: 60_000,
-  minutes: 60_000,
-  h: 3_600_000,
-  hour: 3_600_000,
-  hours: 3_600_000,
-  d: 86_400_000,
-  day: 86_400_000,
-  days: 86_400_000,
-  w: 604_800_000,
-  week: 604_800_000,
-  weeks: 604_800_000,
-}
-
-/** Parses an option that is one of a few words. */
-export function parseChoice<T extends string>(name: string, choices: readonly T[]): (text: string) => T {
-  return text => {
-    const found = choices.find(c => c === text.toLowerCase())
-    if (found === undefined) throw new EngineError('22023', `${name} cannot be "${text}": it is ${choices.join(', ')}`)
-    return found
-  }
-}
-
-export function parseBoolean(text: string): boolean {
-  const word = text.toLowerCase()
-  if (['true', 'on', 'yes', '1'].includes(word)) return true
-  if (['false', 'off', 'no', '0'].includes(word)) return false
-  throw new EngineError('22023', `"${text}" is neither true nor false`)
-}
-
 /** A WITH list as text by name; a name given twice is an error. */
 export function optionTexts(nodes: readonly OptionNode[]): Map<string, OptionNode> {
   const options = new Map<string, OptionNode>()

@@ -4,6 +4,7 @@ import { parseScript } from '../../../grammar/parse.ts'
 import type { Query } from '../../../grammar/query.ts'
 import type { Describe, Explain, Show } from '../../../grammar/statements.ts'
 import { EngineError, notSupported } from '../../base/errors.ts'
+import { booleanWord } from '../../base/option-parsers.ts'
 import { batchOfRows } from '../../batch/batch.ts'
 import { BIGINT, type Datum, type Schema, TEXT, TIMESTAMPTZ, typeName } from '../../batch/types.ts'
 import { bindConstant } from '../../plan/bind/ddl.ts'
@@ -15,7 +16,6 @@ import type { ClientSession } from '../client-session.ts'
 import { defineObject } from '../definitions.ts'
 import { discoverTopics } from '../discover.ts'
 import { jobOf, qualifiedName } from '../objects.ts'
-import { parseBoolean } from '../options.ts'
 import type { ReadRequest } from '../read.ts'
 import type { Result, Statement } from '../session.ts'
 import { shownOptions, shownSql } from '../shown-sql.ts'
@@ -105,7 +105,7 @@ export async function planSubscribe(ast: Subscribe, session: ClientSession): Pro
   let snapshot = true
   for (const { name, value, at } of ast.options) {
     if (name !== 'snapshot') throw notSupported(`the option ${name} of SUBSCRIBE`, at + 1)
-    snapshot = parseBoolean(value)
+    snapshot = booleanWord(name)(value)
   }
   const query = 'kind' in ast.from ? ast.from : queryOf(ast.from)
   const { engine } = session
@@ -156,7 +156,7 @@ export async function planCopy(ast: CopyTo, statement: Statement, session: Clien
   const format = option('csv') !== undefined || option('format')?.toLowerCase() === 'csv' ? 'csv' : 'text'
   if (!['csv', 'text', undefined].includes(option('format')?.toLowerCase()))
     throw notSupported(`COPY in format ${option('format')}`, ast.at + 1)
-  const header = parseBoolean(option('header') ?? 'false')
+  const header = booleanWord('header')(option('header') ?? 'false')
   const run = async (parameters: readonly Datum[], signal: AbortSignal): Promise<Result> => {
     const result = await plan.run(parameters, signal)
     if (result.kind !== 'rows') throw new EngineError('0A000', 'COPY needs a statement that returns rows')
