@@ -1,9 +1,11 @@
 /**
  * A private real Pulsar standalone broker for tests: from Maven Central into a cached folder, on free ports, with its own
- * temporary data, and its own Java client to write with. Needs a JDK (17 or newer), mvn and tar on the PATH; `pulsarMissing()`
- * says what is not there.
+ * temporary data, and its own Java client to write with. Whoever shows nothing of himself is a super user, so that one broker does
+ * for tests with and without logins. Needs a JDK (17 or newer), mvn, tar and openssl on the PATH; `pulsarMissing()` says what is
+ * not there.
  */
-import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process'
+import { createHmac, randomBytes } from 'node:crypto'
 import { existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -29,11 +31,24 @@ const pom = `<project xmlns="http://maven.apache.org/POM/4.0.0">
 `
 
 /** One bookie, small pools and caches, no balancing. The last lines keep the bookie off 0.0.0.0 and on its port. */
-const standalone = (port: number, http: number): string => `clusterName=standalone
+const standalone = (ports: readonly number[], dir: string): string => `clusterName=standalone
 bindAddress=127.0.0.1
 advertisedAddress=127.0.0.1
-brokerServicePort=${port}
-webServicePort=${http}
+brokerServicePort=${ports[0]}
+webServicePort=${ports[1]}
+brokerServicePortTls=${ports[3]}
+webServicePortTls=${ports[4]}
+tlsCertificateFilePath=${dir}/server.pem
+tlsKeyFilePath=${dir}/server.key
+tlsTrustCertsFilePath=${dir}/ca.pem
+authenticationEnabled=true
+authenticationProviders=org.apache.pulsar.broker.authentication.AuthenticationProviderToken,org.apache.pulsar.broker.authentication.AuthenticationProviderTls
+tokenSecretKey=file://${dir}/secret.key
+authorizationEnabled=true
+superUserRoles=admin,nobody
+anonymousUserRole=nobody
+transactionCoordinatorEnabled=true
+acknowledgmentAtBatchIndexLevelEnabled=true
 managedLedgerDefaultEnsembleSize=1
 managedLedgerDefaultWriteQuorum=1
 managedLedgerDefaultAckQuorum=1
@@ -79,7 +94,7 @@ const SMALL = ['-Xms64m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-XX:+P
 
 /** What is missing for a real broker on this machine; undefined when it can run. Throws instead where TIDEMARK_REQUIRE_PARTS=1. */
 export function pulsarMissing(): string | undefined {
-  const flags = { java: '-version', javac: '-version', mvn: '-version', tar: '--version' }
+  const flags = { java: '-version', javac: '-version', mvn: '-version', tar: '--version', openssl: 'version' }
   const missing = Object.entries(flags).find(([command, flag]) => !runs(command, flag))
   if (missing === undefined) return undefined
   const reason = `${missing[0]} is not on the PATH: tests against a real Pulsar do not run`
@@ -117,58 +132,69 @@ export interface Message {
 /** One broker process at a time on one data folder and fixed ports; ended and started again at will. */
 export class PulsarBroker {
   readonly url: string
-  readonly #admin: string
-  readonly #dir: string
-  readonly #lib: string
+  readonly urlTls: string
+  readonly adminUrl: string
+  readonly adminUrlTls: string
+  /** Holds ca.pem, client.pem and client.key (of the role `device`). */
+  readonly dir: string
+  /** Folder of Pulsar's jars. */
+  readonly lib: string
+  readonly #secret: Buffer
   readonly #bookiePort: number
   #process: ChildProcess | undefined
   #feeder: ChildProcess | undefined
   #answers: AsyncIterator<string> | undefined
 
-  private constructor(port: number, http: number, bookiePort: number, dir: string, lib: string) {
+  private constructor([port, http, bookie, tls, https]: readonly number[], secret: Buffer, dir: string, lib: string) {
     this.url = `pulsar://127.0.0.1:${port}`
-    this.#admin = `http://127.0.0.1:${http}/admin/v2`
-    this.#bookiePort = bookiePort
-    this.#dir = dir
-    this.#lib = lib
+    this.urlTls = `pulsar+ssl://localhost:${tls}`
+    this.adminUrl = `http://127.0.0.1:${http}`
+    this.adminUrlTls = `https://localhost:${https}`
+    this.#secret = secret
+    this.#bookiePort = bookie
+    this.dir = dir
+    this.lib = lib
   }
 
   static async start(): Promise<PulsarBroker> {
     const lib = await jars()
     const dir = mkdtempSync(join(tmpdir(), 'tidemark-pulsar-'))
-    const [port, http, bookie] = await freePorts(3)
-    writeFileSync(join(dir, 'standalone.conf'), standalone(port, http))
+    const ports = await freePorts(5)
+    const secret = randomBytes(32)
+    writeFileSync(join(dir, 'secret.key'), secret)
+    makeCertificates(dir)
+    writeFileSync(join(dir, 'standalone.conf'), standalone(ports, dir))
     writeFileSync(join(dir, 'log4j2.properties'), 'status=error\nrootLogger.level=error\n')
-    const broker = new PulsarBroker(port, http, bookie, dir, lib)
+    const broker = new PulsarBroker(ports, secret, dir, lib)
     await broker.restart()
     return broker
   }
 
   /** Starts the process on the data that is there; resolves when it takes clients. */
   async restart(): Promise<void> {
-    const logFile = join(this.#dir, 'pulsar.log')
+    const logFile = join(this.dir, 'pulsar.log')
     const out = openSync(logFile, 'a')
-    const config = `-Dlog4j.configurationFile=${join(this.#dir, 'log4j2.properties')}`
+    const config = `-Dlog4j.configurationFile=${join(this.dir, 'log4j2.properties')}`
     const drivers = 'org.apache.pulsar.metadata.bookkeeper.PulsarMetadata'
     const child = spawn(
       'java',
       [
-        ...['-cp', join(this.#lib, '*'), ...SMALL, '-Xmx192m', '-XX:MaxDirectMemorySize=192m'],
+        ...['-cp', join(this.lib, '*'), ...SMALL, '-Xmx192m', '-XX:MaxDirectMemorySize=192m'],
         ...[...OPENS, ...MORE_OPENS].flatMap(each => ['--add-opens', `${each}=ALL-UNNAMED`]),
         ...['-Dio.netty.allocator.numDirectArenas=2', '-Dio.netty.tryReflectionSetAccessible=true'],
         `-Dbookkeeper.metadata.bookie.drivers=${drivers}BookieDriver`,
         `-Dbookkeeper.metadata.client.drivers=${drivers}ClientDriver`,
         ...['-Djava.net.preferIPv4Stack=true', '-Dlog4j.shutdownHookEnabled=false', config],
-        ...['org.apache.pulsar.PulsarStandaloneStarter', '--config', join(this.#dir, 'standalone.conf')],
-        ...['-nfw', '-nss', '-a', '127.0.0.1', '--metadata-dir', join(this.#dir, 'metadata')],
-        ...['--bookkeeper-dir', join(this.#dir, 'bookkeeper'), '--bookkeeper-port', String(this.#bookiePort)],
+        ...['org.apache.pulsar.PulsarStandaloneStarter', '--config', join(this.dir, 'standalone.conf')],
+        ...['-nfw', '-nss', '-a', '127.0.0.1', '--metadata-dir', join(this.dir, 'metadata')],
+        ...['--bookkeeper-dir', join(this.dir, 'bookkeeper'), '--bookkeeper-port', String(this.#bookiePort)],
       ],
-      { cwd: this.#dir, stdio: ['ignore', out, out] },
+      { cwd: this.dir, stdio: ['ignore', out, out] },
     )
     this.#process = child
     for (;;) {
       // This namespace is made last, after both ports serve.
-      const there = await this.#ask('GET', 'namespaces/public/default').catch(() => undefined)
+      const there = await this.ask('GET', 'namespaces/public/default').catch(() => undefined)
       if (there) return
       if (child.exitCode !== null)
         throw new Error(`the broker did not start:\n${readFileSync(logFile, 'utf8').slice(-3000)}`)
@@ -184,29 +210,29 @@ export class PulsarBroker {
   /** Ends both processes and deletes the data, which nobody will need again. */
   async stop(): Promise<void> {
     await Promise.all([end(this.#process), end(this.#feeder)])
-    rmSync(this.#dir, { recursive: true, force: true, maxRetries: 3 })
+    rmSync(this.dir, { recursive: true, force: true, maxRetries: 3 })
   }
 
   /** `topic` as `tenant/namespace/topic`; 0 partitions: a topic without. */
   async createTopic(topic: string, partitions: number): Promise<void> {
-    if (partitions === 0) await this.#ask('PUT', `persistent/${topic}`)
-    else await this.#ask('PUT', `persistent/${topic}/partitions`, String(partitions))
+    if (partitions === 0) await this.ask('PUT', `persistent/${topic}`)
+    else await this.ask('PUT', `persistent/${topic}/partitions`, String(partitions))
   }
 
   async addPartitions(topic: string, partitions: number): Promise<void> {
-    await this.#ask('POST', `persistent/${topic}/partitions`, String(partitions))
+    await this.ask('POST', `persistent/${topic}/partitions`, String(partitions))
   }
 
   /** The broker gives the topic away, as when its load is shared out anew. */
   async unload(topic: string): Promise<void> {
-    await this.#ask('PUT', `persistent/${topic}/unload`)
+    await this.ask('PUT', `persistent/${topic}/unload`)
   }
 
   /** Through Pulsar's own Java client; `batch` 0: no batches. Gives the message ids as Java prints them. */
   async produce(topic: string, messages: readonly Message[], codec = 'NONE', batch = 5): Promise<string[]> {
     if (!this.#feeder) {
-      const config = `-Dlog4j.configurationFile=${join(this.#dir, 'log4j2.properties')}`
-      const args = [...SMALL, '-Xmx128m', config, '-cp', join(this.#lib, '*')]
+      const config = `-Dlog4j.configurationFile=${join(this.dir, 'log4j2.properties')}`
+      const args = [...SMALL, '-Xmx128m', config, '-cp', join(this.lib, '*')]
       const source = join(import.meta.dirname, 'PulsarFeeder.java')
       this.#feeder = spawn('java', [...args, source, this.url], { stdio: ['pipe', 'pipe', 'inherit'] })
       const { stdout } = this.#feeder
@@ -221,15 +247,41 @@ export class PulsarBroker {
     return ids
   }
 
-  async #ask(method: string, path: string, body = ''): Promise<boolean> {
+  /** What the administration answers at a path below /admin/v2; throws what it refuses. */
+  async ask(method: string, path: string, body = ''): Promise<unknown> {
     const headers = { 'Content-Type': 'application/json' }
-    const response = await fetch(`${this.#admin}/${path}`, {
+    const response = await fetch(`${this.adminUrl}/admin/v2/${path}`, {
       method,
       headers,
       body: method === 'GET' ? undefined : body,
     })
-    if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${await response.text()}`)
-    return true
+    const text = await response.text()
+    if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text}`)
+    return text === '' ? null : JSON.parse(text)
+  }
+
+  /** A token for a role; `admin` may do everything. */
+  token(role: string): string {
+    const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url')
+    const signed = `${part({ alg: 'HS256', typ: 'JWT' })}.${part({ sub: role })}`
+    return `${signed}.${createHmac('sha256', this.#secret).update(signed).digest('base64url')}`
+  }
+}
+
+/** An authority, a certificate of it for this machine, and one for the role `device`. */
+function makeCertificates(dir: string): void {
+  const openssl = (...args: string[]): void =>
+    void execFileSync('openssl', args, { cwd: dir, stdio: ['ignore', 'ignore', 'pipe'] })
+  const key = ['-newkey', 'rsa:2048', '-nodes']
+  openssl('req', '-x509', ...key, '-days', '30', '-subj', '/CN=test-ca', '-keyout', 'ca.key', '-out', 'ca.pem')
+  writeFileSync(join(dir, 'names'), 'subjectAltName=DNS:localhost,IP:127.0.0.1\n')
+  for (const [file, name] of [
+    ['server', 'localhost'],
+    ['client', 'device'],
+  ]) {
+    openssl('req', ...key, '-subj', `/CN=${name}`, '-keyout', `${file}.key`, '-out', `${file}.csr`)
+    const by = ['-CA', 'ca.pem', '-CAkey', 'ca.key', '-CAcreateserial', '-days', '30', '-extfile', 'names']
+    openssl('x509', '-req', '-in', `${file}.csr`, ...by, '-out', `${file}.pem`)
   }
 }
 

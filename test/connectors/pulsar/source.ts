@@ -1,87 +1,10 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { pulsar } from '../../../connectors/pulsar/pulsar.ts'
 import { systemClock } from '../../../src/base/clock.ts'
 import { silentLogger } from '../../../src/base/log.ts'
-import { datumAt } from '../../../src/batch/column.ts'
-import type { Polled, Position, Source } from '../../../src/connector.ts'
-import {
-  type Fixture,
-  liveSourceContract,
-  optionValues,
-  type Place,
-  polledTexts,
-  sourceContext,
-  sourceContract,
-} from '../../support/connector-contract.ts'
-import { PulsarBroker, pulsarMissing } from '../../support/pulsar.ts'
-
-const missing = pulsarMissing()
-const never = new AbortController().signal
-let broker: PulsarBroker
-let next = 0
-
-beforeAll(async () => {
-  if (!missing) broker = await PulsarBroker.start()
-}, 120_000)
-afterAll(() => broker?.stop())
-
-const placeOf = (partitions: number): Fixture => ({
-  connector: pulsar,
-  place: async (): Promise<Place> => {
-    const topic = `public/default/place-${next++}`
-    await broker.createTopic(topic, partitions)
-    return {
-      options: { url: broker.url, topic },
-      dataDir: '/nonexistent',
-      feed: async values =>
-        void (await broker.produce(
-          topic,
-          values.map(value => ({ value })),
-        )),
-    }
-  },
-})
-
-const place = (topic: string, more: Record<string, string> = {}): Place => ({
-  options: { url: broker.url, topic, ...more },
-  dataDir: '/nonexistent',
-})
-
-async function open(at: Place, bounded: boolean, position?: Position): Promise<Source> {
-  const source = pulsar.source?.(sourceContext(pulsar, at, bounded))
-  if (!source) throw new Error('no source')
-  await source.open(position)
-  return source
-}
-
-/** Columns of TEXT_RECORDS, joined by `|`, without the offset. */
-function lines(polled: Polled): string[] {
-  if (polled.kind !== 'rows') return []
-  const { batch } = polled
-  return Array.from({ length: batch.rowCount }, (_, i) => [0, 1, 3, 4].map(c => datumAt(batch.columns[c], i)).join('|'))
-}
-
-async function readAll(at: Place, rowsMax = 1000, read = polledTexts): Promise<string[]> {
-  const source = await open(at, true)
-  const texts: string[] = []
-  for (;;) {
-    const polled = await source.poll(rowsMax, never)
-    if (polled.kind === 'end') break
-    texts.push(...read(polled))
-  }
-  await source.close()
-  return texts
-}
-
-async function readUntil(source: Source, count: number): Promise<string[]> {
-  const texts: string[] = []
-  while (texts.length < count) texts.push(...polledTexts(await source.poll(100, never)))
-  return texts
-}
-
-const numbers = (from: number, to: number): string[] => Array.from({ length: to - from }, (_, i) => String(from + i))
-const asMessages = (values: readonly string[]): { value: string }[] => values.map(value => ({ value }))
-const inPartition0 = (values: readonly string[]): string[] => values.map(value => `0: ${value}`)
+import { liveSourceContract, optionValues, sourceContract } from '../../support/connector-contract.ts'
+import { broker, missing } from './broker.ts'
+import { asMessages, inPartition0, lines, never, numbers, open, place, placeOf, readAll, readUntil } from './play.ts'
 
 describe.skipIf(missing)('a Pulsar source', () => {
   sourceContract('pulsar, a plain topic', placeOf(0))
@@ -95,7 +18,7 @@ describe.skipIf(missing)('a Pulsar source', () => {
       for (const batch of [0, 50]) {
         const values = numbers(0, 120).map(n => `${codec} ${batch} ${n} ${'abc'.repeat(Number(n) % 40)}`)
         const messages = values.map((value, i) => ({ value, key: `k${i}`, eventMs: 1000 + i, property: `é${i}` }))
-        await broker.produce(topic, messages, codec, batch)
+        await broker().produce(topic, messages, codec, batch)
         expected.push(...values.map((value, i) => `k${i}|${value}|${1000 + i}|p=é${i}`))
       }
     }
@@ -114,7 +37,7 @@ describe.skipIf(missing)('a Pulsar source', () => {
     ] as const) {
       const topic = `public/default/nulls-${codec}-${batch}`
       const before = Date.now()
-      await broker.produce(
+      await broker().produce(
         topic,
         [{ value: null, key: 'a' }, { value: 'x', key: 'bytes:ü' }, { value: '' }],
         codec,
@@ -134,14 +57,14 @@ describe.skipIf(missing)('a Pulsar source', () => {
 
   test('begins at the latest, at a time, or at a message inside a batch', async () => {
     const topic = 'public/default/starts'
-    await broker.produce(topic, asMessages(numbers(0, 10)))
+    await broker().produce(topic, asMessages(numbers(0, 10)))
     await new Promise(resolve => setTimeout(resolve, 5))
     const between = new Date().toISOString()
     await new Promise(resolve => setTimeout(resolve, 5))
-    const ids = await broker.produce(topic, asMessages(numbers(10, 20)))
+    const ids = await broker().produce(topic, asMessages(numbers(10, 20)))
     const latest = await open(place(topic, { start: 'latest' }), false)
     const position = latest.position()
-    await broker.produce(topic, asMessages(['20', '21']))
+    await broker().produce(topic, asMessages(['20', '21']))
     expect(await readUntil(latest, 2)).toEqual(inPartition0(['20', '21']))
     await latest.close()
     const again = await open(place(topic), true, position)
@@ -156,30 +79,24 @@ describe.skipIf(missing)('a Pulsar source', () => {
     expect(await readAll(place(topic, start))).toEqual(inPartition0(numbers(17, 22)))
   })
 
-  test('goes on where it was when the broker gives the topic away, and when it is away itself', async () => {
+  test('goes on where it was when the broker gives the topic away', async () => {
     const topic = 'public/default/moved'
-    await broker.produce(topic, asMessages(numbers(0, 10)))
+    await broker().produce(topic, asMessages(numbers(0, 10)))
     const source = await open(place(topic), false)
     expect(await readUntil(source, 10)).toEqual(inPartition0(numbers(0, 10)))
-    await broker.unload(topic)
-    await broker.produce(topic, asMessages(numbers(10, 20)))
+    await broker().unload(topic)
+    await broker().produce(topic, asMessages(numbers(10, 20)))
     expect(await readUntil(source, 10)).toEqual(inPartition0(numbers(10, 20)))
-    await broker.shutDown()
-    expect((await source.poll(10, never)).kind).toBe('idle')
-    await broker.restart()
-    await broker.produce(topic, asMessages(numbers(20, 30)))
-    expect(await readUntil(source, 10)).toEqual(inPartition0(numbers(20, 30)))
-    expect((await source.poll(10, AbortSignal.abort())).kind).toBe('idle')
     await source.close()
-  }, 60_000)
+  })
 
   test('finds new partitions while it runs', async () => {
     const topic = 'public/default/growing'
-    await broker.createTopic(topic, 1)
+    await broker().createTopic(topic, 1)
     const source = await open(place(topic, { metadata_refresh_ms: '100' }), false)
     expect(source.partitions()).toEqual(['0'])
-    await broker.addPartitions(topic, 3)
-    await broker.produce(`${topic}-partition-2`, asMessages(['a', 'b']))
+    await broker().addPartitions(topic, 3)
+    await broker().produce(`${topic}-partition-2`, asMessages(['a', 'b']))
     expect(await readUntil(source, 2)).toEqual(['2: a', '2: b'])
     expect(Object.keys(source.position()).sort()).toEqual(
       ['0', '1', '2'].map(p => `persistent://${topic}-partition-${p}`),

@@ -1,0 +1,103 @@
+/** Pulsar from the outside: a server process, SQL, and topics written by Pulsar's own client. */
+import { describe, expect, test } from 'vitest'
+import { type Server, startServer } from '../../support/server.ts'
+import { broker, missing } from './broker.ts'
+
+const json = (values: readonly object[]): { value: string }[] => values.map(value => ({ value: JSON.stringify(value) }))
+
+const from = (topic: string, more = ''): string =>
+  `WITH (connector = 'pulsar', url = '${broker().url}', topic = '${topic}'${more})`
+
+const connected = async (): Promise<Server> => {
+  const server = await startServer()
+  await server.query(`CREATE CONNECTION pulsar TYPE pulsar WITH (url = '${broker().url}')`)
+  return server
+}
+
+describe.skipIf(missing)('Pulsar through SQL', () => {
+  test('topics without DDL, to their end and as they grow', async () => {
+    const reading = { uuid: 'thrml_hal_20230207194000', host: 'sploot', equivalentco2ppm: 409.5, totalvocppb: 5 }
+    await broker().produce('public/default/iottopic', json([reading, { ...reading, totalvocppb: 7 }]))
+    const server = await connected()
+    expect(await server.query('select * from pulsar."public/default".iottopic;')).toEqual([
+      [reading.uuid, 'sploot', '409.5', '5'],
+      [reading.uuid, 'sploot', '409.5', '7'],
+    ])
+    const client = await server.connect()
+    await client.query('SET search_path TO pulsar')
+    const max = await client.query(
+      'select max(equivalentco2ppm) as MaxCO2, max(totalvocppb) as MaxVocPPB from iottopic',
+    )
+    expect(max.rows).toEqual([{ maxco2: 409.5, maxvocppb: '7' }])
+    await client.query('BEGIN')
+    await client.query(
+      'DECLARE c CURSOR FOR SELECT totalvocppb FROM pulsar."public/default".iottopic WHERE totalvocppb > 5 EMIT CHANGES',
+    )
+    const fetched = async (count: number): Promise<unknown[]> => {
+      const rows: unknown[] = []
+      while (rows.length < count) rows.push(...(await client.query('FETCH 10 c')).rows.map(row => row.totalvocppb))
+      return rows
+    }
+    expect(await fetched(1)).toEqual(['7'])
+    await broker().produce('public/default/iottopic', json([{ ...reading, totalvocppb: 4 }, { totalvocppb: 9 }]))
+    expect(await fetched(1)).toEqual(['9'])
+    await client.end()
+  })
+
+  test('INCLUDE gives key, partition, time, properties and id; event time closes windows', async () => {
+    const topic = 'public/default/included'
+    await broker().createTopic(topic, 2)
+    const eventMs = Date.UTC(2026, 0, 1)
+    const at = (minutes: number): number => eventMs + 60_000 * minutes
+    const messages = [0, 1, 6].map(minute => ({
+      value: JSON.stringify({ n: minute }),
+      key: `k${minute}`,
+      property: `é${minute}`,
+      eventMs: at(minute),
+    }))
+    await broker().produce(`${topic}-partition-1`, messages)
+    const server = await connected()
+    await server.query(`CREATE SOURCE included (n bigint, WATERMARK FOR at AS at)
+      INCLUDE KEY AS k, PARTITION AS p, TIMESTAMP AS at, HEADERS AS h, OFFSET AS o
+      WITH (connection = 'pulsar', topic = '${topic}', idle_timeout = '50 milliseconds')`)
+    expect(await server.query(`SELECT n, k, p, at::text, h::text, o > 0 FROM included ORDER BY n`)).toEqual(
+      [0, 1, 6].map(m => [String(m), `k${m}`, '1', `2026-01-01 00:0${m}:00+00`, `{"p": "é${m}"}`, 't']),
+    )
+    await server.query(`CREATE MATERIALIZED VIEW closed AS SELECT window_start, sum(n) AS s
+      FROM TUMBLE(included, at, INTERVAL '5 minutes') GROUP BY window_start EMIT FINAL`)
+    const closed = await server.until('SELECT window_start::text, s FROM closed', rows => rows.length > 0)
+    expect(closed).toEqual([['2026-01-01 00:00:00+00', '1']])
+  })
+
+  test('a view goes on after kill -9 while its topic is being filled: nothing lost, nothing twice', async () => {
+    const topic = 'public/default/filling'
+    await broker().createTopic(topic, 3)
+    const count = 20_000
+    const server = await connected()
+    await server.query(`CREATE SOURCE filling (device text, n bigint) ${from(topic)}`)
+    await server.query(
+      'CREATE MATERIALIZED VIEW per_device AS SELECT device, count(*) AS n, sum(n) AS s FROM filling GROUP BY device',
+    )
+    const fill = async (): Promise<void> => {
+      for (let i = 0; i < count; i += 500)
+        await broker().produce(
+          topic,
+          json(Array.from({ length: 500 }, (_, j) => ({ device: `d${(i + j) % 50}`, n: i + j }))),
+          'LZ4',
+          50,
+        )
+    }
+    const kill = async (): Promise<void> => {
+      for (const rows of [2000, 10_000]) {
+        await server.until('SELECT coalesce(sum(n), 0) FROM per_device', ([[n]]) => Number(n) >= rows)
+        await server.stop('SIGKILL')
+        await server.start()
+      }
+    }
+    await Promise.all([fill(), kill()])
+    await server.until('SELECT sum(n) FROM per_device', ([[n]]) => Number(n) >= count)
+    expect(await server.query('SELECT count(*), sum(n), sum(s) FROM per_device')).toEqual([
+      ['50', String(count), String((count * (count - 1)) / 2)],
+    ])
+  })
+})
