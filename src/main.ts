@@ -2,7 +2,7 @@
 /** The program: the only file that knows both the engine and the connectors. Run as a worker thread, it hosts jobs. */
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
 import { connectors } from '../connectors/registry.ts'
-import { systemClock } from './base/clock.ts'
+import { randomBytes, systemClock } from './base/clock.ts'
 import type { Logger } from './base/log.ts'
 import { type Command, runCommand, type Terminal } from './cli/command.ts'
 import { createLogger } from './cli/log.ts'
@@ -10,19 +10,20 @@ import { jobsCommand, sqlCommand, submitCommand } from './cli/remote.ts'
 import { checkCommand, runFileCommand } from './cli/run.ts'
 import { type OpenEngine, serveCommand } from './cli/serve.ts'
 import { topicsCommand } from './cli/topics.ts'
-import { Engine } from './engine/engine.ts'
+import { Engine, type EngineOptions } from './engine/engine.ts'
 import { createHost } from './engine/runtime.ts'
 import { RemoteHost, serveHost } from './jobs/host.ts'
 
 interface WorkerData {
   readonly dataDir: string
+  readonly remote: EngineOptions['remote']
   readonly logLevel: string
 }
 
 if (isMainThread) await main()
 else if (parentPort) {
-  const { dataDir, logLevel }: WorkerData = workerData
-  serveHost(createHost({ connectors, dataDir, clock: systemClock, log: createLogger(logLevel) }), parentPort)
+  const { dataDir, remote, logLevel }: WorkerData = workerData
+  serveHost(createHost({ connectors, dataDir, remote, clock: systemClock, log: createLogger(logLevel) }), parentPort)
 }
 
 async function main(): Promise<void> {
@@ -31,15 +32,18 @@ async function main(): Promise<void> {
     logLevel = level
     return createLogger(level)
   }
-  const open: OpenEngine = ({ dataDir, log, workers, workerHeapMb }) =>
-    Engine.open({
+  const open: OpenEngine = ({ dataDir, checkpoints, log, workers, workerHeapMb }) => {
+    const owner = Buffer.from(randomBytes(8)).toString('hex')
+    const remote = checkpoints === undefined ? undefined : { url: checkpoints, owner }
+    return Engine.open({
       dataDir,
+      remote,
       log,
       connectors,
       clock: systemClock,
       hostsMax: workers,
       newHost: () => {
-        const data: WorkerData = { dataDir, logLevel }
+        const data: WorkerData = { dataDir, remote, logLevel }
         const worker = new Worker(new URL(import.meta.url), {
           workerData: data,
           resourceLimits: { maxOldGenerationSizeMb: workerHeapMb },
@@ -47,6 +51,7 @@ async function main(): Promise<void> {
         return new RemoteHost(worker)
       },
     })
+  }
   const commands: readonly Command[] = [
     serveCommand(open, makeLog),
     runFileCommand(open, makeLog),

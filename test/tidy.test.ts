@@ -48,6 +48,7 @@ const PACKAGES: Readonly<Record<string, string>> = {
   pg: 'src/cli',
   'temporal-polyfill': 'src/expr',
   '@electric-sql/pglite': 'src/engine',
+  '@aws-sdk/client-s3': 'src/storage',
 }
 
 /** Time and chance come in as parameters: only clock.ts asks the machine. */

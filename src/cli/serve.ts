@@ -9,6 +9,8 @@ import { runScript } from './script.ts'
 /** Opens the engine of a data directory; given by main, which knows the connectors. */
 export type OpenEngine = (options: {
   readonly dataDir: string
+  /** `s3://…`: catalog and checkpoints there. */
+  readonly checkpoints?: string
   readonly log: Logger
   readonly workers: number
   /** Heap of one thread, megabytes; undefined: what Node gives it. */
@@ -41,6 +43,11 @@ export function serveCommand(open: OpenEngine, makeLog: (level: string) => Logge
     words: [0, 0],
     flags: [
       { name: 'data', value: 'DIR', doc: 'where everything is kept', default: './tidemark-data' },
+      {
+        name: 'checkpoints',
+        value: 'URL',
+        doc: "s3://bucket/prefix for jobs and checkpoints, to go on from on any machine; credentials as AWS' tools find them",
+      },
       { name: 'host', value: 'ADDRESS', doc: 'address to listen on', default: '127.0.0.1' },
       { name: 'pg-port', value: 'PORT', doc: 'port of the Postgres protocol', default: '7432', parse: parsePort },
       { name: 'demo', doc: 'with a simulated fleet of devices and views over it' },
@@ -63,6 +70,7 @@ export function serveCommand(open: OpenEngine, makeLog: (level: string) => Logge
       const heap = flags['worker-heap']
       const engine = await open({
         dataDir: String(flags.data),
+        checkpoints: flags.checkpoints === undefined ? undefined : String(flags.checkpoints),
         log,
         workers: Number(flags.workers),
         workerHeapMb: heap === undefined ? undefined : Number(heap),

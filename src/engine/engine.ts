@@ -14,8 +14,8 @@ import { openRowLog, type RowLog } from '../log/row-log.ts'
 import type { LogicalPlan } from '../plan/logical.ts'
 import { Checkpoints } from '../state/checkpoints.ts'
 import { type FolderLock, lockFolder } from '../storage/folder-lock.ts'
-import { openLocalStore } from '../storage/local-store.ts'
 import type { ObjectStore } from '../storage/object-store.ts'
+import { claimStore, type RemoteState } from '../storage/open-store.ts'
 import { Catalog, type StoredStatement } from './catalog.ts'
 import { ClientSession } from './client-session.ts'
 import type { ConnectorLookup } from './define-source.ts'
@@ -41,6 +41,8 @@ import { writtenSpec } from './written-rows.ts'
 
 export interface EngineOptions {
   readonly dataDir: string
+  /** Catalog and checkpoints elsewhere; embedded topics and rows put aside stay in the data directory. */
+  readonly remote?: RemoteState
   readonly connectors: readonly Connector[]
   readonly clock: Clock
   readonly log: Logger
@@ -90,7 +92,10 @@ export class Engine implements SessionFactory, ConnectorLookup {
   /** Opens the data directory, remakes the catalog and starts its jobs; a job that cannot start now is tried again, and does not keep the server from starting. */
   static async open(options: EngineOptions): Promise<Engine> {
     const lock = await lockFolder(options.dataDir)
-    const store = openLocalStore(options.dataDir)
+    const store = await claimStore(options.dataDir, options.remote).catch(async error => {
+      await lock.release()
+      throw error
+    })
     const engine = new Engine(options, lock, store, openLog(options.dataDir))
     for (const stored of await engine.catalog.load()) {
       const object = await redefine(stored, engine)

@@ -20,7 +20,7 @@ import { View } from '../operators/view.ts'
 import type { EventTime, Scan } from '../plan/logical.ts'
 import { isChanging } from '../plan/properties.ts'
 import { Checkpoints } from '../state/checkpoints.ts'
-import { openLocalStore } from '../storage/local-store.ts'
+import { openStore, type RemoteState } from '../storage/open-store.ts'
 import { buildPlan } from './build.ts'
 import { ComputedColumns } from './computed-columns.ts'
 import type { FormatOptions, JobDefinition, SinkSpec, SourceSpec } from './objects.ts'
@@ -345,12 +345,13 @@ function rowAsJson(names: readonly string[], row: readonly Datum[], batch: Batch
 export function createHost(options: {
   readonly connectors: readonly Connector[]
   readonly dataDir: string
+  readonly remote?: RemoteState
   readonly clock: Clock
   readonly log: Logger
   readonly settings?: Partial<DataflowSettings>
 }): Host {
   const { connectors, dataDir, clock, log } = options
-  const store = openLocalStore(dataDir)
+  const store = openStore(dataDir, options.remote)
   const aside = openRowLog<AsideRow>(dataDir, 'aside', ASIDE_ROWS_MAX)
   const context = {
     clock,

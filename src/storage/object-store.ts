@@ -1,5 +1,5 @@
 /**
- * Where whole files are kept under names: the local disk now, S3 later. Keys are path-like (`checkpoints/job/7`), of segments
+ * Where whole files are kept under names: the local disk or S3. Keys are path-like (`checkpoints/job/7`), of segments
  * that are neither empty, `.` nor `..`.
  */
 export interface ObjectStore {

@@ -4,40 +4,6 @@ import { expect, test } from 'vitest'
 import { openLocalStore } from '../../src/storage/local-store.ts'
 import { temporaryFolder } from '../support/temporary.ts'
 
-test('objects are put, replaced, listed by prefix and deleted', async () => {
-  const store = openLocalStore(temporaryFolder())
-  await store.put('a/1', [Buffer.from('one')])
-  await store.put('a/b/2', [Buffer.from('tw'), new Uint8Array(0), Buffer.from('o')])
-  await store.put('ab', [])
-  await store.put('a/1', [Buffer.from('uno')])
-  expect((await store.get('a/1'))?.toString()).toBe('uno')
-  expect((await store.get('a/b/2'))?.toString()).toBe('two')
-  expect((await store.get('ab'))?.length).toBe(0)
-  expect(await store.get('a/none')).toBeUndefined()
-  expect(await store.list('')).toEqual(['a/1', 'a/b/2', 'ab'])
-  expect(await store.list('a')).toEqual(['a/1', 'a/b/2', 'ab'])
-  expect(await store.list('a/')).toEqual(['a/1', 'a/b/2'])
-  expect(await store.list('x/y')).toEqual([])
-  await store.delete('a/1')
-  await store.delete('never/was')
-  expect(await store.list('a/')).toEqual(['a/b/2'])
-})
-
-test('parts are read before put returns', async () => {
-  const store = openLocalStore(temporaryFolder())
-  const part = Buffer.from('before')
-  const done = store.put('k', [part])
-  part.write('after!')
-  await done
-  expect((await store.get('k'))?.toString()).toBe('before')
-})
-
-test('a key cannot leave the folder', async () => {
-  const store = openLocalStore(temporaryFolder())
-  for (const key of ['../x', 'a/../../x', '/x', 'a//b', '.'])
-    await expect(async () => store.get(key)).rejects.toThrow('key')
-})
-
 test('what a crash left half written is not seen, and goes at the next start', async () => {
   const folder = temporaryFolder()
   openLocalStore(folder)

