@@ -1,9 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { pathToFileURL } from 'node:url'
 import pg from 'pg'
+import { assert } from '../../src/base/assert.ts'
 
 /** A real server in a process of its own, on a fresh data directory. */
 export class ServerProcess {
@@ -19,11 +21,24 @@ export class ServerProcess {
 
   /** Resolves when it takes clients. */
   static async start(...flags: string[]): Promise<ServerProcess> {
+    return await ServerProcess.#start(['--log-level', 'error', ...flags], 'inherit')
+  }
+
+  /** The same, with every pause of its threads noted in `stalls` and its log, checkpoints included, in `log`. */
+  static async startWatched(stalls: string, log: string): Promise<ServerProcess> {
+    const preload = pathToFileURL(join(import.meta.dirname, 'stalls.ts')).href
+    const env = { ...process.env, STALLS: stalls, NODE_OPTIONS: `--import ${preload}` }
+    return await ServerProcess.#start(['--log-level', 'debug'], openSync(log, 'w'), env)
+  }
+
+  static async #start(flags: readonly string[], stderr: 'inherit' | number, env = process.env): Promise<ServerProcess> {
     const dataDir = mkdtempSync(join(tmpdir(), 'tidemark-bench-'))
     const main = join(import.meta.dirname, '../../src/main.ts')
-    const args = [main, 'serve', '--data', dataDir, '--pg-port', '0', '--log-level', 'error', ...flags]
-    const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
-    for await (const line of createInterface({ input: child.stdout })) {
+    const args = [main, 'serve', '--data', dataDir, '--pg-port', '0', ...flags]
+    const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', stderr], env })
+    const { stdout } = child
+    assert(stdout !== null, 'it is a pipe')
+    for await (const line of createInterface({ input: stdout })) {
       const ready = /ready: psql -h \S+ -p (\d+)/.exec(line)
       if (ready) return new ServerProcess(child, dataDir, Number(ready[1]))
     }

@@ -1,4 +1,5 @@
 import type { Fetch } from '../../grammar/commands.ts'
+import { Bell } from '../base/bell.ts'
 import type { Clock } from '../base/clock.ts'
 import { EngineError, notSupported } from '../base/errors.ts'
 import { durationMs } from '../base/option-parsers.ts'
@@ -13,9 +14,19 @@ interface Cursor {
   /** Ends the work behind it, also while a batch is awaited. */
   readonly end: AbortController
   rest: Batch | undefined
-  /** Asked for and not yet answered. */
-  next: Promise<IteratorResult<Batch>> | undefined
+  /** Asked for and not yet taken. */
+  next: NextBatch | undefined
 }
+
+interface NextBatch {
+  /** Rings when it has come. */
+  readonly bell: Bell
+  /** Undefined until it has come. */
+  result: PromiseSettledResult<IteratorResult<Batch>> | undefined
+}
+
+/** A wait without an end, for clocks that know none. */
+const HOUR_MS = 3_600_000
 
 /** Cursors of one session. Forward only; over SUBSCRIBE a FETCH answers what is there, waiting at most its timeout for a first row. */
 export class Cursors {
@@ -36,8 +47,8 @@ export class Cursors {
     return this.#get(name).schema
   }
 
-  /** `count` undefined: all that is there. */
-  async *fetch(statement: Fetch, clock: Clock): AsyncGenerator<Batch, void, undefined> {
+  /** `count` undefined: all that is there. Throws the signal's reason while it waits, and then leaves the cursor where it was. */
+  async *fetch(statement: Fetch, clock: Clock, signal: AbortSignal): AsyncGenerator<Batch, void, undefined> {
     const cursor = this.#get(statement.cursor)
     if (statement.direction !== 'forward' || (statement.count ?? 0) < 0) {
       throw new EngineError('55000', 'cursor can only scan forward', { hint: 'FETCH FORWARD n' })
@@ -48,7 +59,7 @@ export class Cursors {
     let left = statement.count ?? Number.POSITIVE_INFINITY
     let first = true
     while (left > 0) {
-      const batch = cursor.rest ?? (await advance(cursor, waitMs === undefined ? undefined : first ? waitMs : 0, clock))
+      const batch = cursor.rest ?? (await advance(cursor, first || waitMs === undefined ? waitMs : 0, clock, signal))
       first = false
       if (batch === undefined) return
       const taken = Math.min(left, batch.rowCount)
@@ -77,13 +88,30 @@ export class Cursors {
 }
 
 /** The next batch; undefined at the end, or when none came within `waitMs`, which leaves it for the next call. */
-async function advance(cursor: Cursor, waitMs: number | undefined, clock: Clock): Promise<Batch | undefined> {
-  cursor.next ??= cursor.batches.next()
-  const done = new AbortController()
-  const answer =
-    waitMs === undefined ? await cursor.next : await Promise.race([cursor.next, clock.sleep(waitMs, done.signal)])
-  done.abort()
-  if (answer === undefined) return undefined
+async function advance(
+  cursor: Cursor,
+  waitMs: number | undefined,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<Batch | undefined> {
+  cursor.next ??= askNext(cursor.batches, clock)
+  const { next } = cursor
+  do {
+    if (!next.result) await next.bell.wait(waitMs ?? HOUR_MS, signal)
+    // Whoever cancels a FETCH has not seen the batch: it is for the next one.
+    signal.throwIfAborted()
+  } while (!next.result && waitMs === undefined)
+  if (!next.result) return undefined
   cursor.next = undefined
-  return answer.done ? undefined : answer.value
+  if (next.result.status === 'rejected') throw next.result.reason
+  return next.result.value.done ? undefined : next.result.value.value
+}
+
+function askNext(batches: AsyncIterator<Batch>, clock: Clock): NextBatch {
+  const next: NextBatch = { bell: new Bell(clock), result: undefined }
+  void Promise.allSettled([batches.next()]).then(([result]) => {
+    next.result = result
+    next.bell.ring()
+  })
+  return next
 }

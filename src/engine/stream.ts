@@ -12,16 +12,17 @@ export async function* interruptible(
   error: () => Error,
 ): AsyncGenerator<Batch, void, undefined> {
   const iterator = source[Symbol.asyncIterator]()
-  let onAbort = (): void => {}
-  const aborted = new Promise<never>((_, reject) => {
-    onAbort = () => reject(error())
-    if (signal.aborted) onAbort()
-    else signal.addEventListener('abort', onAbort, { once: true })
-  })
-  aborted.catch(() => {}) // raced below
+  let interrupt = (_reason: Error): void => {}
+  const onAbort = (): void => interrupt(error())
+  signal.addEventListener('abort', onAbort, { once: true })
   try {
     for (;;) {
-      const next = await Promise.race([iterator.next(), aborted])
+      if (signal.aborted) throw error()
+      // Not a race with one promise for all: that would keep every batch of an endless stream until its end.
+      const next = await new Promise<IteratorResult<Batch>>((resolve, reject) => {
+        interrupt = reject
+        iterator.next().then(resolve, reject)
+      })
       if (next.done) return
       yield next.value
     }

@@ -32,12 +32,12 @@ export interface Plan {
 export type ParameterTypes = readonly (DataType | undefined)[]
 
 /** A plan that answers only its tag. */
-export function command(run: () => Promise<string> | string, endsTransaction = false): Plan {
+export function command(run: (signal: AbortSignal) => Promise<string> | string, endsTransaction = false): Plan {
   return {
     parameterTypes: [],
     schema: undefined,
     endsTransaction,
-    run: async () => ({ kind: 'command', tag: await run() }),
+    run: async (_, signal) => ({ kind: 'command', tag: await run(signal) }),
   }
 }
 

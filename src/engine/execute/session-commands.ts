@@ -137,13 +137,17 @@ export async function planCursor(ast: DeclareCursor, session: ClientSession): Pr
 
 export function planFetch(ast: Fetch, session: ClientSession): Plan {
   const schema = session.cursors.schema(ast.cursor)
-  const run = async () => session.cursors.fetch(ast, session.engine.options.clock)
+  const run = (signal: AbortSignal) => session.cursors.fetch(ast, session.engine.options.clock, signal)
   if (ast.move) {
-    return command(async () => {
+    return command(async signal => {
       let count = 0
-      for await (const batch of await run()) count += batch.rowCount
+      for await (const batch of run(signal)) count += batch.rowCount
       return `MOVE ${count}`
     })
   }
-  return { parameterTypes: [], schema, run: async () => ({ kind: 'rows', tag: 'FETCH', schema, batches: await run() }) }
+  return {
+    parameterTypes: [],
+    schema,
+    run: async (_, signal) => ({ kind: 'rows', tag: 'FETCH', schema, batches: run(signal) }),
+  }
 }
