@@ -116,6 +116,11 @@ export class Graph {
     this.#tick(() => endNode(node))
   }
 
+  /** True when rows from this node would change nothing any more: everything behind it has enough. */
+  isFull(id: NodeId): boolean {
+    return isFull(this.#node(id))
+  }
+
   watermark(id: NodeId): Watermark {
     return this.#node(id).watermark
   }
@@ -240,6 +245,10 @@ function endNode(node: Node): void {
     if (merged !== Number.POSITIVE_INFINITY) advanceNode(to, merged)
     endNode(to)
   }
+}
+
+function isFull(node: Node): boolean {
+  return node.operator?.full === true || (node.outputs.length > 0 && node.outputs.every(({ to }) => isFull(to)))
 }
 
 function gridBehind(node: Node): number {

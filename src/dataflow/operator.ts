@@ -22,6 +22,8 @@ export interface Operator {
   readonly schema: Schema
   /** All windows it makes begin and end at multiples of this time since 1970. Undefined: it makes none. */
   readonly gridMicros?: number
+  /** True: further rows would change nothing of what it emits, so a bounded read may end its inputs. */
+  readonly full?: boolean
   /** Once, before anything else, in a dataflow that starts without a snapshot: what the operator says of no rows at all. */
   onStart?(emit: Emit): void
   onBatch(batch: Batch, input: number, emit: Emit): void

@@ -6,10 +6,12 @@ import { Graph, type NodeId } from '../dataflow/graph.ts'
 import type { Operator } from '../dataflow/operator.ts'
 import type { Dataflow } from '../jobs/dataflow.ts'
 import type { LogicalPlan } from '../plan/logical.ts'
+import { pickColumns, type RowReader, readBatches, rowsOf } from '../state/row-store.ts'
 import { buildPlan } from './build.ts'
 import type { SourceSpec } from './objects.ts'
 import { BatchQueue } from './queue.ts'
 import type { Runtime } from './runtime.ts'
+import { soughtValues } from './sought-values.ts'
 
 /** A read (bounded), a subscription, or the plain contents of a view, as plain data for the thread that runs it. */
 export type ReadRequest = {
@@ -38,6 +40,9 @@ export function contentsOf(relation: string): ContentsRequest {
 /** What a subscription may have waiting between its dataflow and its reader. */
 const QUEUE_LIMITS = { rowsMax: 100_000, bytesMax: 32 * 1024 * 1024 }
 
+/** How long a read may keep its thread to itself: the jobs there go on in between. */
+const BUSY_MS_MAX = 5
+
 /** Answers any request in the thread where `dataflow` runs. */
 export function runRequest(
   request: unknown,
@@ -54,7 +59,8 @@ export function runRequest(
 
 async function* contents(relation: string, dataflow: Dataflow | undefined, runtime: Runtime): AsyncGenerator<Batch> {
   assert(dataflow !== undefined, 'contents are asked of a dataflow')
-  yield* [...runtime.view(dataflow.graph, relation).view.contents()]
+  // Sending a batch to another thread takes its memory away from here.
+  for (const batch of rowsOf(runtime.view(dataflow.graph, relation).view.read())) yield ownedCopy(batch)
 }
 
 /** A plan over rows at hand only. */
@@ -93,7 +99,7 @@ async function* runRead(
   signal: AbortSignal,
 ): AsyncGenerator<Batch> {
   const graph = new Graph()
-  const rows: { node: NodeId; batches: readonly Batch[] }[] = []
+  const rows: { node: NodeId; reader: RowReader }[] = []
   const topics: { node: NodeId; open: () => ReturnType<Runtime['openSource']> }[] = []
   const output = new Collect(request.plan.schema)
   const root = buildPlan(request.plan, {
@@ -103,37 +109,43 @@ async function* runRead(
     side: undefined,
     constant: batch => {
       const node = graph.addInput(batch.schema)
-      rows.push({ node, batches: [batch] })
+      rows.push({ node, reader: readBatches([batch]) })
       return node
     },
     scan: scan => {
       const node = graph.addInput(scan.schema)
       const spec = request.sources[scan.relation]
       const given = request.given[scan.relation]
-      if (given) rows.push({ node, batches: given.map(b => pickColumns(b, scan.columns)) })
+      if (given) rows.push({ node, reader: readBatches(given.map(b => pickColumns(b, scan.columns))) })
       else if (spec) topics.push({ node, open: () => expectRuntime(runtime).openSource(spec, scan, 'read', true) })
       else {
         assert(dataflow !== undefined, `${scan.relation} is read where it lives`)
-        rows.push({
-          node,
-          batches: [...expectRuntime(runtime).view(dataflow.graph, scan.relation).view.contents(scan.columns)],
-        })
+        const { view } = expectRuntime(runtime).view(dataflow.graph, scan.relation)
+        rows.push({ node, reader: view.read(scan.columns, soughtValues(scan)) })
       }
       return node
     },
   })
   graph.add(output, [root])
   graph.start()
-  let turn = 0
-  for (const { node, batches } of rows) {
-    for (const batch of batches) {
-      if (signal.aborted) return
-      if (++turn % 16 === 0) await runtime?.clock.sleep(0) // a long read of a big view must not hold up the jobs of this thread
-      graph.push(node, batch)
+  try {
+    let busySince = runtime?.clock.monotonicMs() ?? 0
+    for (const { node, reader } of rows) {
+      for (let batch = reader.next(); batch && !graph.isFull(node); batch = reader.next()) {
+        if (signal.aborted) return
+        graph.push(node, batch)
+        yield* positive(output.take())
+        if (runtime && runtime.clock.monotonicMs() - busySince > BUSY_MS_MAX) {
+          await runtime.clock.sleep(0)
+          busySince = runtime.clock.monotonicMs()
+        }
+      }
+      reader.close()
+      graph.end(node)
       yield* positive(output.take())
     }
-    graph.end(node)
-    yield* positive(output.take())
+  } finally {
+    for (const { reader } of rows) reader.close()
   }
   for (const { node, open } of topics) {
     const source = open()
@@ -145,6 +157,7 @@ async function* runRead(
         if (polled.kind === 'end') break
         if (polled.kind === 'rows' && polled.batch.rowCount > 0) graph.push(node, polled.batch)
         yield* positive(output.take())
+        if (graph.isFull(node)) break
         await expectRuntime(runtime).clock.sleep(0)
       }
     } finally {
@@ -158,16 +171,6 @@ async function* runRead(
 function expectRuntime(runtime: Runtime | undefined): Runtime {
   assert(runtime !== undefined, 'topics and views are read in a host')
   return runtime
-}
-
-function pickColumns(batch: Batch, columns: readonly number[]): Batch {
-  const schema = { fields: columns.map(c => batch.schema.fields[c]) }
-  return createBatch(
-    schema,
-    batch.rowCount,
-    columns.map(c => batch.columns[c]),
-    batch.weights,
-  )
 }
 
 /** Changes as they happen: a job of its own, in the dataflow of the views it reads or by itself, that ends with its reader. */

@@ -20,9 +20,11 @@ import { View } from '../operators/view.ts'
 import type { EventTime, Scan } from '../plan/logical.ts'
 import { isChanging } from '../plan/properties.ts'
 import { Checkpoints } from '../state/checkpoints.ts'
+import { rowsOf } from '../state/row-store.ts'
 import { openStore, type RemoteState } from '../storage/open-store.ts'
 import { buildPlan } from './build.ts'
 import { ComputedColumns } from './computed-columns.ts'
+import { groupRows } from './group-rows.ts'
 import type { FormatOptions, JobDefinition, SinkSpec, SourceSpec } from './objects.ts'
 import { parseOptionValues } from './options.ts'
 import type { BatchQueue } from './queue.ts'
@@ -135,6 +137,7 @@ export class Runtime {
     const definition = subscription ? undefined : (job.definition as JobDefinition) // made by definitions.ts
     const { plan, sources: specs, timeZone } = subscription?.request ?? (job.definition as JobDefinition)
     const nodes: NodeId[] = []
+    const operators: Operator[] = []
     const sources: JobSource[] = []
     const primers: (() => void)[] = []
     const readers: NodeId[] = []
@@ -144,6 +147,7 @@ export class Runtime {
     const add = (operator: Operator, inputs: readonly NodeId[]): NodeId => {
       const node = graph.add(operator, inputs, name())
       nodes.push(node)
+      operators.push(operator)
       return node
     }
     const input = (schema: Schema): NodeId => {
@@ -157,7 +161,7 @@ export class Runtime {
       const reader = graph.addHeld(pickColumns(view.schema, scan.columns), node, name())
       nodes.push(reader)
       readers.push(reader)
-      if (!skipSnapshot) primers.push(() => deliverAll(graph, reader, view.contents()))
+      if (!skipSnapshot) primers.push(() => deliverAll(graph, reader, rowsOf(view.read())))
       return reader
     }
     const scanSource = (scan: Scan): NodeId => {
@@ -215,6 +219,7 @@ export class Runtime {
       const view = new View({
         schema: plan.schema,
         appendOnly: !isChanging(plan),
+        rows: groupRows(plan, operators, definition.retentionMs !== undefined),
         retention: retention(definition),
       })
       this.#place(graph, job.name, { node: add(view, [root]), view })

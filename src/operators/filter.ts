@@ -4,6 +4,7 @@ import type { Schema } from '../batch/types.ts'
 import type { Emit, Operator, SideOutput } from '../dataflow/operator.ts'
 import type { Expr } from '../expr/expr.ts'
 import { type Compile, type Evaluate, evaluateRows } from './evaluate.ts'
+import type { RowStep } from './group-rows.ts'
 
 export interface FilterOptions {
   readonly schema: Schema
@@ -14,7 +15,7 @@ export interface FilterOptions {
 }
 
 /** Keeps the rows where the predicate is TRUE; drops FALSE and NULL. */
-export class Filter implements Operator {
+export class Filter implements Operator, RowStep {
   readonly schema: Schema
   readonly #evaluate: Evaluate
   readonly #side: SideOutput | undefined
@@ -26,11 +27,15 @@ export class Filter implements Operator {
   }
 
   onBatch(input: Batch, _input: number, emit: Emit): void {
-    const { batch, columns } = evaluateRows(this.#evaluate, input, this.#side)
+    const kept = this.rows(input, this.#side)
+    if (kept.rowCount > 0) emit(kept)
+  }
+
+  rows(input: Batch, side: SideOutput | undefined): Batch {
+    const { batch, columns } = evaluateRows(this.#evaluate, input, side)
     const rows = new Int32Array(batch.rowCount)
     const count = selectTrue(columns[0], batch.rowCount, rows)
-    if (count === 0) return
-    emit(count === batch.rowCount ? batch : takeRows(batch, rows, count))
+    return count === batch.rowCount ? batch : takeRows(batch, rows, count)
   }
 }
 

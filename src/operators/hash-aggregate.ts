@@ -7,9 +7,12 @@ import type { Schema } from '../batch/types.ts'
 import type { Emit, Operator, SideOutput, StateSnapshot, Watermark } from '../dataflow/operator.ts'
 import { AggregateSet } from '../expr/aggregate/set.ts'
 import type { AggregateCall, Expr } from '../expr/expr.ts'
+import { InstantReader } from '../state/instant-reader.ts'
 import { KeyTable } from '../state/key-table.ts'
+import type { Equals, RowReader } from '../state/row-store.ts'
 import { flagDifferences, pickFromTwo } from './changes.ts'
 import { type Compile, type Evaluate, evaluateRows } from './evaluate.ts'
+import type { Groups } from './group-rows.ts'
 import { splitLate } from './late.ts'
 
 export interface HashAggregateOptions {
@@ -35,7 +38,7 @@ const EMIT_ROWS_MAX = 8192
  * with +1. A group lives while it has rows and its window is open; of what came in and was taken back nothing is left. Rows of closed
  * windows are late: reported, not aggregated. Without keys there is one group, also over no rows.
  */
-export class HashAggregate implements Operator {
+export class HashAggregate implements Operator, Groups {
   readonly schema: Schema
   readonly #options: HashAggregateOptions
   readonly #evaluate: Evaluate
@@ -45,6 +48,8 @@ export class HashAggregate implements Operator {
   #rows: Float64Array<ArrayBuffer> | undefined
   #touched = new Uint8Array(0)
   #watermark: Watermark = Number.NEGATIVE_INFINITY
+  readonly #readers = new Set<InstantReader>()
+  #keepClosed: Emit | undefined
 
   constructor(options: HashAggregateOptions) {
     this.schema = options.schema
@@ -89,7 +94,9 @@ export class HashAggregate implements Operator {
     const { windowEnd, final } = this.#options
     if (windowEnd === undefined || this.#table.smallest(windowEnd) > watermark) return
     const closed = this.#table.atMost(windowEnd, watermark)
-    if (final) this.#emitFinal(closed, emit)
+    if (final) this.#emitRows(closed, emit)
+    if (this.#keepClosed) this.#emitRows(closed, this.#keepClosed)
+    this.#keepForReaders(closed)
     this.#free(closed)
   }
 
@@ -99,8 +106,24 @@ export class HashAggregate implements Operator {
     if (windowEnd !== undefined) this.onWatermark(Number.POSITIVE_INFINITY, emit)
     // Without a window, or where window_end is NULL.
     const groups = this.#table.all()
-    this.#emitFinal(groups, emit)
+    this.#emitRows(groups, emit)
     if (this.#options.keys.length > 0) this.#free(groups)
+  }
+
+  read(columns: readonly number[] | undefined, equals: readonly Equals[]): RowReader {
+    const keyCount = this.#options.keys.length
+    return new InstantReader({
+      table: this.#table,
+      matches: equals
+        .filter(({ column }) => column < keyCount)
+        .map(({ column, value }) => this.#table.match(column, value)),
+      rowsOf: groups => this.#rowsOf(this.#withRows(groups), columns),
+      open: this.#readers,
+    })
+  }
+
+  keepClosed(keep: Emit): void {
+    this.#keepClosed = keep
   }
 
   snapshot(): StateSnapshot {
@@ -165,6 +188,7 @@ export class HashAggregate implements Operator {
   #emitChanges(groups: Int32Array, rowCount: number, accumulate: () => void, emit: Emit): void {
     const touched = this.#touchedGroups(groups, rowCount)
     const before = touched.length - this.#table.created.length
+    this.#keepForReaders(touched.subarray(0, before))
     const wasThere = this.#visible(touched, before)
     const keys = this.#table.keys(touched, touched.length)
     const old = this.#aggregates.output(touched, before)
@@ -226,14 +250,35 @@ export class HashAggregate implements Operator {
     return groups.filter(group => rows[group] === 0)
   }
 
-  #emitFinal(closed: Int32Array, emit: Emit): void {
-    const rows = this.#rows
-    const groups = rows ? closed.filter(group => rows[group] > 0) : closed
+  #emitRows(closed: Int32Array, emit: Emit): void {
+    const groups = this.#withRows(closed)
     for (let start = 0; start < groups.length; start += EMIT_ROWS_MAX) {
-      const part = groups.subarray(start, start + EMIT_ROWS_MAX)
-      const columns = [...this.#table.keys(part, part.length), ...this.#aggregates.output(part, part.length)]
-      emit(createBatch(this.schema, part.length, columns))
+      emit(this.#rowsOf(groups.subarray(start, start + EMIT_ROWS_MAX)))
     }
+  }
+
+  #withRows(groups: Int32Array): Int32Array {
+    const rows = this.#rows
+    return rows ? groups.filter(group => rows[group] > 0) : groups
+  }
+
+  /** These columns of the groups' rows, as they are now. */
+  #rowsOf(groups: Int32Array, columns: readonly number[] = [...this.schema.fields.keys()]): Batch {
+    const keyCount = this.#options.keys.length
+    const keyPicks = columns.filter(c => c < keyCount)
+    const valuePicks = columns.filter(c => c >= keyCount)
+    const keys = this.#table.keys(groups, groups.length, keyPicks)
+    const values = this.#aggregates.output(
+      groups,
+      groups.length,
+      valuePicks.map(c => c - keyCount),
+    )
+    const taken = columns.map(c => (c < keyCount ? keys[keyPicks.indexOf(c)] : values[valuePicks.indexOf(c)]))
+    return createBatch({ fields: columns.map(c => this.schema.fields[c]) }, groups.length, taken)
+  }
+
+  #keepForReaders(groups: Int32Array): void {
+    for (const reader of this.#readers) reader.keep(groups)
   }
 
   #free(groups: Int32Array): void {

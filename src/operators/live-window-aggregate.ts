@@ -7,7 +7,9 @@ import { dependsOnArrival } from '../expr/aggregate/create.ts'
 import { AggregateSet } from '../expr/aggregate/set.ts'
 import type { Expr } from '../expr/expr.ts'
 import { KeyTable } from '../state/key-table.ts'
+import type { Equals, RowReader } from '../state/row-store.ts'
 import { type Evaluate, evaluateRows } from './evaluate.ts'
+import type { Groups } from './group-rows.ts'
 import { HashAggregate } from './hash-aggregate.ts'
 import { endAfter, gridMicros, inOpenWindows, lastEnd, paneMicros } from './hop-windows.ts'
 import { canUsePanes, isWindowColumn, type WindowAggregateOptions } from './window-aggregate.ts'
@@ -18,7 +20,7 @@ import { withWindowTimes } from './window-times.ts'
  * what that comes to is merged into each of its windows. So a row costs one step, not size / slide, where a batch has several rows a
  * key. The input only adds rows. Late rows as in `WindowAggregate`.
  */
-export class LiveWindowAggregate implements Operator {
+export class LiveWindowAggregate implements Operator, Groups {
   readonly schema: Schema
   readonly gridMicros: number
   readonly #options: WindowAggregateOptions
@@ -79,6 +81,14 @@ export class LiveWindowAggregate implements Operator {
   onWatermark(watermark: Watermark, emit: Emit): void {
     this.#watermark = watermark
     this.#windows.onWatermark(watermark, emit)
+  }
+
+  read(columns: readonly number[] | undefined, equals: readonly Equals[]): RowReader {
+    return this.#windows.read(columns, equals)
+  }
+
+  keepClosed(keep: Emit): void {
+    this.#windows.keepClosed(keep)
   }
 
   snapshot(): StateSnapshot {

@@ -3,6 +3,7 @@ import type { Schema } from '../batch/types.ts'
 import type { Emit, Operator, SideOutput } from '../dataflow/operator.ts'
 import type { Expr } from '../expr/expr.ts'
 import { type Compile, type Evaluate, evaluateRows } from './evaluate.ts'
+import type { RowStep } from './group-rows.ts'
 
 export interface ProjectOptions {
   readonly schema: Schema
@@ -13,19 +14,31 @@ export interface ProjectOptions {
 }
 
 /** Computes its columns from the input's, row by row. A row that fails leaves the query and goes where bad rows go. */
-export class Project implements Operator {
+export class Project implements Operator, RowStep {
   readonly schema: Schema
+  readonly #exprs: readonly Expr[]
   readonly #evaluate: Evaluate
   readonly #side: SideOutput | undefined
 
   constructor({ schema, exprs, compile, side }: ProjectOptions) {
     this.schema = schema
+    this.#exprs = exprs
     this.#evaluate = compile(exprs)
     this.#side = side
   }
 
   onBatch(input: Batch, _input: number, emit: Emit): void {
-    const { batch, columns } = evaluateRows(this.#evaluate, input, this.#side)
-    if (batch.rowCount > 0) emit(createBatch(this.schema, batch.rowCount, columns, batch.weights))
+    const computed = this.rows(input, this.#side)
+    if (computed.rowCount > 0) emit(computed)
+  }
+
+  rows(input: Batch, side: SideOutput | undefined): Batch {
+    const { batch, columns } = evaluateRows(this.#evaluate, input, side)
+    return createBatch(this.schema, batch.rowCount, columns, batch.weights)
+  }
+
+  inputColumn(column: number): number | undefined {
+    const expr = this.#exprs[column]
+    return expr.kind === 'column' ? expr.index : undefined
   }
 }

@@ -40,10 +40,15 @@ export class Sort implements Operator {
     this.#evaluate = options.compile(options.keys.map(key => key.expr))
   }
 
-  onBatch(input: Batch): void {
-    const batch = repeatWeights(input)
+  get full(): boolean {
     const { keys, limit, offset } = this.#options
-    if (limit !== undefined && keys.length === 0 && this.#rowCount >= limit + offset) return
+    return limit === 0 || (limit !== undefined && keys.length === 0 && this.#rowCount >= limit + offset)
+  }
+
+  onBatch(input: Batch): void {
+    if (this.full) return
+    const batch = repeatWeights(input)
+    const { limit, offset } = this.#options
     const columns = [...batch.columns, ...this.#evaluate(batch)]
     this.#batches.push(ownedCopy(createBatch(this.#heldSchema(), batch.rowCount, columns)))
     this.#rowCount += batch.rowCount

@@ -3,12 +3,14 @@ import type { Schema } from '../batch/types.ts'
 import type { Emit, Operator, StateSnapshot, Watermark } from '../dataflow/operator.ts'
 import { RowBag } from '../state/row-bag.ts'
 import { RowLog } from '../state/row-log.ts'
-import type { RowStore } from '../state/row-store.ts'
+import type { Equals, RowReader, RowStore } from '../state/row-store.ts'
 
 export interface ViewOptions {
   readonly schema: Schema
   /** No row is ever taken back, so rows need not be found again. Default: they may be. */
   readonly appendOnly?: boolean
+  /** Where its rows are kept, if neither of these two. */
+  readonly rows?: RowStore
   /** Rows whose event time, a timestamp column of the schema, is this far behind the watermark go. */
   readonly retention?: { readonly column: number; readonly micros: number }
 }
@@ -26,15 +28,10 @@ export class View implements Operator {
   readonly #rows: RowStore
   #sweptTo: Watermark = Number.NEGATIVE_INFINITY
 
-  constructor({ schema, appendOnly = false, retention }: ViewOptions) {
+  constructor({ schema, appendOnly = false, rows, retention }: ViewOptions) {
     this.schema = schema
     this.#retention = retention
-    this.#rows = appendOnly ? new RowLog(schema) : new RowBag(schema)
-  }
-
-  /** Rows held, equal ones counted once where rows may be taken back. */
-  get size(): number {
-    return this.#rows.size
+    this.#rows = rows ?? (appendOnly ? new RowLog(schema) : new RowBag(schema))
   }
 
   onBatch(batch: Batch, _input: number, emit: Emit): void {
@@ -50,12 +47,9 @@ export class View implements Operator {
     this.#rows.expire(column, watermark - micros)
   }
 
-  /**
-   * The rows as of this call, as batches of at most 8192 rows that own their memory; a row that is there n times has weight n.
-   * `columns`: which of them, in that order; default all.
-   */
-  contents(columns?: readonly number[]): Iterable<Batch> {
-    return this.#rows.contents(columns ?? this.schema.fields.map((_, c) => c))
+  /** The rows as of this call; `columns`: which of them, in that order, default all. See `RowStore.read`. */
+  read(columns: readonly number[] = [...this.schema.fields.keys()], equals: readonly Equals[] = []): RowReader {
+    return this.#rows.read(columns, equals)
   }
 
   snapshot(): StateSnapshot {

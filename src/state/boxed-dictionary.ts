@@ -21,6 +21,10 @@ export class BoxedDictionary implements Dictionary {
     for (let i = 0, t = at; i < rowCount; i++, t += stride) to[t] = this.#intern(datumAt(column, i))
   }
 
+  find(column: Column): number {
+    return this.#byKey.get(datumKey(datumAt(column, 0))) ?? -1
+  }
+
   decode(words: Int32Array, count: number, stride: number, at: number): Column {
     const builder = new ColumnBuilder(this.#type, count)
     for (let i = 0, t = at; i < count; i++, t += stride) builder.append(this.#values[words[t]])

@@ -9,6 +9,8 @@ import type { Column } from '../batch/column.ts'
 export interface Dictionary {
   /** Writes the id of row i to to[i · stride + at]. */
   encode(column: Column, rowCount: number, to: Int32Array, stride: number, at: number): void
+  /** The id of row 0, which is not NULL; −1, which no value has, when nobody holds such a value. */
+  find(column: Column): number
   /** The values of ids words[i · stride + at], as a column that owns its memory. */
   decode(words: Int32Array, count: number, stride: number, at: number): Column
   retain(id: number): void

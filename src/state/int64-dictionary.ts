@@ -33,6 +33,11 @@ export class Int64Dictionary implements Dictionary {
     }
   }
 
+  find(column: Column): number {
+    const { words } = expectStorage(column, 'int64')
+    return this.#slots[this.#slotOf(words[0], words[1])] || -1
+  }
+
   decode(ids: Int32Array, count: number, stride: number, at: number): Column {
     const words = new Int32Array(2 * count)
     let valid: Uint8Array | undefined
@@ -91,14 +96,8 @@ export class Int64Dictionary implements Dictionary {
 
   #intern(low: number, high: number): number {
     const slots = this.#slots
-    const mask = slots.length - 1
-    let slot = hashInt64(low, high) & mask
-    for (;;) {
-      const id = slots[slot]
-      if (id === 0) break
-      if (this.#words[2 * id] === low && this.#words[2 * id + 1] === high) return id
-      slot = (slot + 1) & mask
-    }
+    const slot = this.#slotOf(low, high)
+    if (slots[slot] !== 0) return slots[slot]
     const id = this.#ids.take()
     if (2 * id >= this.#words.length) {
       this.#words = growInt32(this.#words, 2 * grownCapacity(this.#words.length >>> 1, id + 1))
@@ -108,6 +107,18 @@ export class Int64Dictionary implements Dictionary {
     slots[slot] = id
     if (this.#ids.size * 3 > slots.length * 2) this.#rehash()
     return id
+  }
+
+  /** The slot that holds the value, or the empty one where it belongs. */
+  #slotOf(low: number, high: number): number {
+    const slots = this.#slots
+    const mask = slots.length - 1
+    let slot = hashInt64(low, high) & mask
+    for (;;) {
+      const id = slots[slot]
+      if (id === 0 || (this.#words[2 * id] === low && this.#words[2 * id + 1] === high)) return slot
+      slot = (slot + 1) & mask
+    }
   }
 
   #hash(id: number): number {

@@ -16,6 +16,12 @@ type KeyColumn =
   /** The value itself; bit `nullBit` of word 0 says NULL. */
   | { readonly kind: 'bool' | 'int32' | 'int64' | 'float64'; readonly at: number; readonly nullBit: number }
 
+/** These words of a key, from word `at` on. */
+export interface KeyMatch {
+  readonly at: number
+  readonly words: Int32Array
+}
+
 /**
  * Rows' keys as a fixed number of 32-bit words each, equal exactly where the keys are equal in the sense of GROUP BY (NULL equals
  * NULL, −0 equals 0, NaN equals NaN). Integers and doubles lie in the words themselves, everything else by its dictionary id.
@@ -73,6 +79,19 @@ export class KeyColumns {
 
   release(words: Int32Array, at: number): void {
     for (const key of this.#columns) if (key.kind === 'dictionary') key.dictionary.release(words[at + key.at])
+  }
+
+  /** The words of a key whose column `index` equals row 0 of `value`, which is not NULL. */
+  match(index: number, value: Column): KeyMatch {
+    const key = this.#columns[index]
+    const words = new Int32Array(2)
+    if (key.kind === 'dictionary') {
+      words[0] = key.dictionary.find(value)
+      return { at: key.at, words: words.subarray(0, 1) }
+    }
+    encodeDirect(key.kind, 0, 0, value, 1, words, 2)
+    const wide = key.kind === 'int64' || key.kind === 'float64'
+    return { at: key.at, words: wide ? words : words.subarray(0, 1) }
   }
 
   /** Word and dictionary of a timestamp column, for searches by its value. */

@@ -3,7 +3,7 @@ import { growInt32, grownCapacity } from '../base/grow.ts'
 import { type Snapshot, snapshotField } from '../base/snapshot.ts'
 import type { Column } from '../batch/column.ts'
 import type { DataType } from '../batch/types.ts'
-import { KeyColumns } from './key-columns.ts'
+import { KeyColumns, type KeyMatch } from './key-columns.ts'
 
 /**
  * Keys of rows → dense group ids, by open addressing over typed arrays. Ids of freed groups are given out again, so that arrays
@@ -82,10 +82,10 @@ export class KeyTable {
 
   /** All groups, ascending by id. */
   all(): Int32Array {
-    const dead = this.#deadFlags()
+    const free = this.freeFlags()
     const groups = new Int32Array(this.size)
     let count = 0
-    for (let group = 0; group < this.#high; group++) if (!dead || dead[group] === 0) groups[count++] = group
+    for (let group = 0; group < this.#high; group++) if (free[group] === 0) groups[count++] = group
     return groups
   }
 
@@ -96,11 +96,11 @@ export class KeyTable {
     if (ids.length === 0) return new Int32Array(0)
     const rank = new Map(ids.map((id, r): [number, number] => [id, r]))
     const lists: number[][] = ids.map(() => [])
-    const dead = this.#deadFlags()
+    const free = this.freeFlags()
     const stride = this.#stride
     let count = 0
     for (let group = 0; group < this.#high; group++) {
-      if (dead && dead[group] !== 0) continue
+      if (free[group] !== 0) continue
       const r = rank.get(this.#words[group * stride + at])
       if (r === undefined) continue
       lists[r].push(group)
@@ -115,6 +115,25 @@ export class KeyTable {
   /** The smallest value of timestamp key `index`; Infinity when there is none. */
   smallest(index: number): number {
     return this.#timeColumn(index).dictionary.smallest()
+  }
+
+  /** What groups whose key `index` equals row 0 of `value`, which is not NULL, can be told by. */
+  match(index: number, value: Column): KeyMatch {
+    return this.#keys.match(index, value)
+  }
+
+  /** False: the group's key is another one. A NULL may pass for a zero. */
+  matches(group: number, { at, words }: KeyMatch): boolean {
+    const start = group * this.#stride + at
+    for (let k = 0; k < words.length; k++) if (this.#words[start + k] !== words[k]) return false
+    return true
+  }
+
+  /** By group id: 1 where there is no group. */
+  freeFlags(): Uint8Array {
+    const free = new Uint8Array(this.#high)
+    for (let i = 0; i < this.#freeCount; i++) free[this.#free[i]] = 1
+    return free
   }
 
   bytes(): number {
@@ -206,13 +225,6 @@ export class KeyTable {
       slots[slot] = group + 1
     }
     this.#slots = slots
-  }
-
-  #deadFlags(): Uint8Array | undefined {
-    if (this.#freeCount === 0) return undefined
-    const dead = new Uint8Array(this.#high)
-    for (let i = 0; i < this.#freeCount; i++) dead[this.#free[i]] = 1
-    return dead
   }
 }
 

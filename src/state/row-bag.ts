@@ -3,8 +3,9 @@ import { growInt32, grownCapacity } from '../base/grow.ts'
 import { type Snapshot, snapshotField } from '../base/snapshot.ts'
 import { type Batch, createBatch } from '../batch/batch.ts'
 import type { Schema } from '../batch/types.ts'
+import { InstantReader } from './instant-reader.ts'
 import { KeyTable } from './key-table.ts'
-import { CONTENTS_ROWS_MAX, type RowStore } from './row-store.ts'
+import type { Equals, RowReader, RowStore } from './row-store.ts'
 
 /** A weight no row has: marks rows freed while a batch is gone through. */
 const FREED = -2147483648
@@ -14,14 +15,11 @@ export class RowBag implements RowStore {
   readonly #schema: Schema
   readonly #rows: KeyTable
   #weights = new Int32Array(16)
+  readonly #readers = new Set<InstantReader>()
 
   constructor(schema: Schema) {
     this.#schema = schema
     this.#rows = new KeyTable(schema.fields.map(field => field.type))
-  }
-
-  get size(): number {
-    return this.#rows.size
   }
 
   add(batch: Batch): void {
@@ -30,6 +28,7 @@ export class RowBag implements RowStore {
     if (this.#rows.high > this.#weights.length) {
       this.#weights = growInt32(this.#weights, grownCapacity(this.#weights.length, this.#rows.high))
     }
+    for (const reader of this.#readers) reader.keep(rows.subarray(0, rowCount))
     const own = this.#weights
     for (let i = 0; i < rowCount; i++) own[rows[i]] += weights ? weights[i] : 1
     if (!weights) return
@@ -44,24 +43,28 @@ export class RowBag implements RowStore {
 
   expire(column: number, limit: number): void {
     if (this.#rows.smallest(column) > limit) return
-    for (const row of this.#rows.atMost(column, limit)) {
+    const old = this.#rows.atMost(column, limit)
+    for (const reader of this.#readers) reader.keep(old)
+    for (const row of old) {
       this.#weights[row] = 0
       this.#rows.free(row)
     }
   }
 
-  contents(columns: readonly number[]): Iterable<Batch> {
+  read(columns: readonly number[], equals: readonly Equals[] = []): RowReader {
     const schema = { fields: columns.map(c => this.#schema.fields[c]) }
-    const rows = this.#rows.all().filter(row => this.#weights[row] > 0)
-    const batches: Batch[] = []
-    for (let start = 0; start < rows.length; start += CONTENTS_ROWS_MAX) {
-      const part = rows.subarray(start, start + CONTENTS_ROWS_MAX)
-      const weights = part.map(row => this.#weights[row])
-      const repeated = weights.some(weight => weight !== 1)
-      const taken = this.#rows.keys(part, part.length, columns)
-      batches.push(createBatch(schema, part.length, taken, repeated ? weights : undefined))
-    }
-    return batches
+    return new InstantReader({
+      table: this.#rows,
+      matches: equals.map(({ column, value }) => this.#rows.match(column, value)),
+      open: this.#readers,
+      rowsOf: found => {
+        const rows = found.filter(row => this.#weights[row] > 0)
+        const weights = rows.map(row => this.#weights[row])
+        const repeated = weights.some(weight => weight !== 1)
+        const taken = this.#rows.keys(rows, rows.length, columns)
+        return createBatch(schema, rows.length, taken, repeated ? weights : undefined)
+      },
+    })
   }
 
   bytes(): number {

@@ -4,7 +4,7 @@ import { type Batch, buffersOf, createBatch, ownedCopy, sliceBatch, takeRows } f
 import { type Column, expectStorage, int64AsNumber } from '../batch/column.ts'
 import { concatBatches } from '../batch/concat.ts'
 import { type Schema, storageOf } from '../batch/types.ts'
-import { CONTENTS_ROWS_MAX, type RowStore } from './row-store.ts'
+import { CONTENTS_ROWS_MAX, pickColumns, type RowReader, type RowStore, readBatches } from './row-store.ts'
 
 /** Small batches are joined until a segment has about this many rows. */
 const SEGMENT_ROWS = CONTENTS_ROWS_MAX
@@ -16,19 +16,13 @@ export class RowLog implements RowStore {
   /** Not yet a full segment. */
   #tail: Batch[] = []
   #tailRows = 0
-  #size = 0
 
   constructor(schema: Schema) {
     this.#schema = schema
   }
 
-  get size(): number {
-    return this.#size
-  }
-
   add(batch: Batch): void {
     if (batch.weights?.some(weight => weight <= 0)) assert(false, 'rows of an append-only view are not taken back')
-    this.#size += batch.rowCount
     for (let start = 0; start < batch.rowCount; start += SEGMENT_ROWS) {
       this.#tail.push(ownedCopy(sliceBatch(batch, start, Math.min(start + SEGMENT_ROWS, batch.rowCount))))
     }
@@ -39,23 +33,15 @@ export class RowLog implements RowStore {
   expire(column: number, limit: number): void {
     this.#seal()
     this.#segments = this.#segments.flatMap(segment => {
-      const kept = newer(segment, column, limit)
-      this.#size -= segment.rowCount - kept.rowCount
-      return kept.rowCount === 0 ? [] : [kept]
+      const kept = rowsAfter(segment, column, limit)
+      if (kept === segment) return [segment]
+      return kept.rowCount === 0 ? [] : [ownedCopy(kept)]
     })
   }
 
-  contents(columns: readonly number[]): Iterable<Batch> {
+  read(columns: readonly number[]): RowReader {
     this.#seal()
-    const schema = { fields: columns.map(c => this.#schema.fields[c]) }
-    return this.#segments.map(({ rowCount, columns: all, weights }) =>
-      createBatch(
-        schema,
-        rowCount,
-        columns.map(c => all[c]),
-        weights,
-      ),
-    )
+    return readBatches(this.#segments.map(segment => pickColumns(segment, columns)))
   }
 
   bytes(): number {
@@ -76,7 +62,6 @@ export class RowLog implements RowStore {
     this.#segments = snapshotField
       .nestedArray(snapshot, 'segments')
       .map(segment => restoreSegment(this.#schema, segment))
-    this.#size = this.#segments.reduce((sum, segment) => sum + segment.rowCount, 0)
     this.#tail = []
     this.#tailRows = 0
   }
@@ -102,14 +87,15 @@ export class RowLog implements RowStore {
   }
 }
 
-function newer(segment: Batch, column: number, limit: number): Batch {
+/** The rows whose timestamp `column` is above `limit` or NULL. */
+export function rowsAfter(segment: Batch, column: number, limit: number): Batch {
   const { words, valid } = expectStorage(segment.columns[column], 'int64')
   const rows = new Int32Array(segment.rowCount)
   let count = 0
   for (let i = 0; i < segment.rowCount; i++) {
     if (int64AsNumber(words, i) > limit || valid?.[i] === 0) rows[count++] = i
   }
-  return count === segment.rowCount ? segment : ownedCopy(takeRows(segment, rows, count))
+  return count === segment.rowCount ? segment : takeRows(segment, rows, count)
 }
 
 function restoreSegment(schema: Schema, segment: Snapshot): Batch {

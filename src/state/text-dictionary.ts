@@ -27,6 +27,11 @@ export class TextDictionary implements Dictionary {
     }
   }
 
+  find(column: Column): number {
+    const id = new Int32Array(1)
+    return this.#lookUp(expectStorage(column, 'utf8'), 0, 1, id, 1, 0) === 1 ? id[0] : -1
+  }
+
   decode(words: Int32Array, count: number, stride: number, at: number): Column {
     const starts = new Int32Array(count)
     const ends = new Int32Array(count)

@@ -3,6 +3,7 @@ import { type Batch, batchOfRows, rowAt } from '../../src/batch/batch.ts'
 import { Graph } from '../../src/dataflow/graph.ts'
 import type { Emit, Operator } from '../../src/dataflow/operator.ts'
 import { View } from '../../src/operators/view.ts'
+import { rowsOf } from '../../src/state/row-store.ts'
 import { schemaOf } from '../support/play.ts'
 
 const numbers = schemaOf('n integer')
@@ -74,7 +75,7 @@ test('state goes out by name and comes back into a graph built the same way', ()
   const after = build()
   after.graph.restore(structuredClone(before.graph.snapshot()))
   after.graph.push(after.input, batch(3))
-  const rows = [...after.view.contents()].flatMap(b =>
+  const rows = [...rowsOf(after.view.read())].flatMap(b =>
     Array.from({ length: b.rowCount }, (_, i) => [rowAt(b, i)[0], b.weights?.[i] ?? 1]),
   )
   expect(rows).toEqual([

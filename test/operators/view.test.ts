@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { batchOfRows, rowAt } from '../../src/batch/batch.ts'
 import { View, type ViewOptions } from '../../src/operators/view.ts'
+import { rowsOf } from '../../src/state/row-store.ts'
 import { play, printDatum, schemaOf } from '../support/play.ts'
 
 const schema = schemaOf('device text, v double, t timestamp, d numeric, tags text[]')
@@ -23,7 +24,7 @@ function contents(
     script,
     { rowsPerBatch },
   )
-  return [...view.contents(columns)]
+  return [...rowsOf(view.read(columns))]
     .flatMap(batch =>
       Array.from({ length: batch.rowCount }, (_, i) =>
         Array(batch.weights?.[i] ?? 1).fill(rowAt(batch, i).map(printDatum).join(' ')),
@@ -77,10 +78,10 @@ describe.each([{ appendOnly: false }, { appendOnly: true }])('%o', options => {
     const view = new View({ schema, ...options })
     const add = (name: string): void => view.onBatch(batchOfRows(schema, [[name, 1, 1, null, ['x']]]), 0, () => {})
     add('a')
-    const before = view.contents([0, 4])
+    const before = rowsOf(view.read([0, 4]))
     add('b')
     expect([...before].map(batch => rowAt(batch, 0))).toEqual([['a', ['x']]])
-    expect([...view.contents()].reduce((sum, batch) => sum + batch.rowCount, 0)).toBe(2)
+    expect([...rowsOf(view.read())].reduce((sum, batch) => sum + batch.rowCount, 0)).toBe(2)
   })
 })
 
@@ -103,6 +104,6 @@ test('what comes in and is taken back leaves nothing', () => {
     return view.stateBytes()
   }
   const after10 = size(10)
-  expect(view.size).toBe(0)
+  expect([...rowsOf(view.read())]).toEqual([])
   expect(size(300)).toBeLessThan(after10 * 1.5)
 })

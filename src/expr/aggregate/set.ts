@@ -60,9 +60,10 @@ export class AggregateSet {
     })
   }
 
-  /** One column an aggregate, in the order of the calls. */
-  output(groups: Int32Array, count: number): Column[] {
-    return this.#members.map(member => member.accumulator.output(groups, count))
+  /** One column an aggregate, in the order of the calls; `calls`: which, default all. */
+  output(groups: Int32Array, count: number, calls?: readonly number[]): Column[] {
+    const wanted = calls ? calls.map(c => this.#members[c]) : this.#members
+    return wanted.map(member => member.accumulator.output(groups, count))
   }
 
   free(group: number): void {
