@@ -11,6 +11,7 @@ const benches: Readonly<Record<string, string>> = {
   'micro/parse': 'SQL parsing',
   'micro/expr': 'generated expressions',
   'micro/json': 'JSON in and out',
+  'micro/avro': 'Avro to columns against avsc',
   'micro/operators': 'operators alone',
   'micro/log': 'embedded topics',
   'micro/pgwire': 'rows on the wire',

@@ -105,6 +105,12 @@ export interface RecordDecoder {
   /** How a file of such records is cut: CSV's quoted fields hold line ends. Undefined: at line ends. */
   readonly framing?: Framing
   finish(): { readonly batch: Batch; readonly bad: readonly BadRecord[] }
+  /**
+   * After `finish`, when records of the batch need something from elsewhere (a schema of an id that is new): gives the batch with all of
+   * them. The engine calls it before it takes the batch. Rejects with an EngineError when that cannot be had now, and may be
+   * called again.
+   */
+  readonly complete?: () => Promise<{ readonly batch: Batch; readonly bad: readonly BadRecord[] }>
 }
 
 /** `csv`: whoever starts in the middle of a file gives its first record again, which may name the fields. */
@@ -138,6 +144,8 @@ export interface RecordEncoder {
   readonly header?: Uint8Array
   /** What ends a record in a file; topics do not write it. */
   readonly terminator: Uint8Array
+  /** Before the first `encode`: agrees with others on how records look (registers a schema). The engine calls it before the sink's `open`. */
+  open?(): Promise<void>
 }
 
 interface Context {

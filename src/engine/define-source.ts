@@ -5,6 +5,7 @@ import type { Field } from '../batch/types.ts'
 import type { Connector } from '../connector.ts'
 import type { FormatName } from '../format/format.ts'
 import { bindWatermark } from '../plan/bind/ddl.ts'
+import { FORMAT_OPTIONS } from './format-options.ts'
 import { type ConnectionObject, type FormatOptions, qualifiedName, type SourceSpec } from './objects.ts'
 import { connectorOptions, optionTexts, takeOption } from './options.ts'
 import { sourceColumns } from './source-columns.ts'
@@ -18,9 +19,15 @@ const ALIASES: Readonly<Record<string, string>> = {
   'scan.startup.mode': 'start',
   'properties.group.id': 'group_id',
   replicas: 'replication_factor',
+  'schema.registry': 'schema_registry',
+  'schema.registry.url': 'schema_registry',
+  'avro-confluent.url': 'schema_registry',
+  'value.avro-confluent.url': 'schema_registry',
+  'schema.registry.username': 'schema_registry_username',
+  'schema.registry.password': 'schema_registry_password',
 }
 
-export const FORMATS: readonly FormatName[] = ['json', 'csv', 'text', 'bytes']
+export const FORMATS: readonly FormatName[] = ['json', 'csv', 'avro', 'text', 'bytes']
 
 /** What CREATE … WITH said once the connector is known: shared by sources and sinks. */
 export interface External {
@@ -62,28 +69,24 @@ export function readExternal(options: Map<string, OptionNode>, name: string, loo
     )
   }
   const format = takeOption(options, 'format', oneOf('format', FORMATS)) ?? 'json'
+  const fromConnection = { ...connection?.options }
   const formatOptions: Record<string, unknown> = {}
-  for (const [option, parse] of Object.entries(FORMAT_OPTIONS)) {
-    const value = takeOption<unknown>(options, option, parse)
+  for (const { name: option, parse } of FORMAT_OPTIONS) {
+    const value = takeOption(options, option, parse) ?? fromConnection[option]
+    delete fromConnection[option]
     if (value !== undefined) formatOptions[camelCase(option)] = value
   }
   const hasTopic = connector.options.some(o => o.name === 'topic')
   const patterned = options.has('topic_pattern')
-  const inherited = { ...(hasTopic && !patterned ? { topic: name } : {}), ...connection?.options }
+  const inherited = { ...(hasTopic && !patterned ? { topic: name } : {}), ...fromConnection }
   const texts = connectorOptions(connector, options, inherited, [
     'connector',
     'connection',
     'format',
-    ...Object.keys(FORMAT_OPTIONS),
+    ...FORMAT_OPTIONS.map(o => o.name),
   ])
+  if (texts.topic !== undefined) formatOptions.schemaSubject ??= `${texts.topic}-value`
   return { connector, needs: connection ? [qualifiedName(connection)] : [], options: texts, format, formatOptions }
-}
-
-const FORMAT_OPTIONS: Readonly<Record<string, (text: string) => unknown>> = {
-  header: oneOf('header', ['true', 'false', 'auto']),
-  delimiter: text => text,
-  null_text: text => text,
-  key_format: oneOf('key_format', ['raw', 'json']),
 }
 
 function camelCase(name: string): string {

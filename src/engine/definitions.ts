@@ -23,6 +23,7 @@ import { defineInsert } from './define-insert.ts'
 import { defineSource, readExternal } from './define-source.ts'
 import { sampledColumns } from './discover.ts'
 import type { Engine, StatementContext } from './engine.ts'
+import { FORMAT_CONNECTION_OPTIONS } from './format-options.ts'
 import type { CatalogObject, JobDefinition, JobObject, SinkSpec, SourceSpec } from './objects.ts'
 import { optionTexts, takeOption } from './options.ts'
 
@@ -84,9 +85,10 @@ function defineConnection(ast: CreateConnection, context: StatementContext, engi
   const connector = engine.connector(ast.type, ast.at)
   const options: Record<string, string> = {}
   for (const { name, value, at } of optionTexts(ast.options).values()) {
-    const option = connector.options.find(o => o.name === name)
-    if (!option?.connection) {
-      const own = connector.options.filter(o => o.connection).map(o => o.name)
+    const known = [...connector.options.filter(o => o.connection), ...FORMAT_CONNECTION_OPTIONS]
+    const option = known.find(o => o.name === name)
+    if (!option) {
+      const own = known.map(o => o.name)
       throw new EngineError('22023', `a connection of type ${ast.type} has no option "${name}"`, {
         position: at + 1,
         hint: `it has ${own.join(', ')}`,

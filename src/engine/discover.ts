@@ -1,11 +1,14 @@
+import type { TypeName } from '../../grammar/ast.ts'
 import { parseScript } from '../../grammar/parse.ts'
 import type { Query, TableRef } from '../../grammar/query.ts'
-import type { CreateRelation } from '../../grammar/statements.ts'
+import type { ColumnDef, CreateRelation } from '../../grammar/statements.ts'
 import { EngineError } from '../base/errors.ts'
 import type { DataType } from '../batch/types.ts'
+import { describeAvro } from '../format/format.ts'
 import type { Relation } from '../plan/catalog.ts'
 import { defineSource, readExternal } from './define-source.ts'
 import type { Engine } from './engine.ts'
+import { registryOf } from './format-options.ts'
 import type { SourceSpec } from './objects.ts'
 import { optionTexts, parseOptionValues } from './options.ts'
 
@@ -49,15 +52,28 @@ async function discover(
     const connection = engine.catalog.find([schema], ['public'])
     if (connection?.kind !== 'connection') continue
     const topic = name.length > 1 ? name.slice(1).join('.') : name[0]
+    const format = (await inRegistry(connection.options, topic)) ? ", format = 'avro'" : ''
     return await discoverTopic(
       `${schema}.${topic}`,
-      `connection = ${literal(schema)}, topic = ${literal(topic)}`,
+      `connection = ${literal(schema)}, topic = ${literal(topic)}${format}`,
       engine,
     )
   }
   const topic = name.join('.')
   if (!engine.log.findTopic(topic)) return undefined
   return await discoverTopic(`public.${topic}`, `connector = 'embedded', topic = ${literal(topic)}`, engine)
+}
+
+/** Whether the connection names a schema registry that has a schema of the topic's records. */
+async function inRegistry(options: Readonly<Record<string, string>>, topic: string): Promise<boolean> {
+  const registry = registryOf({
+    schemaRegistry: options.schema_registry,
+    schemaRegistryUsername: options.schema_registry_username,
+    schemaRegistryPassword: options.schema_registry_password,
+    schemaRegistryCa: options.schema_registry_ca,
+  })
+  if (registry === undefined) return false
+  return (await describeAvro({ registry, schemaSubject: `${topic}-value` })) !== undefined
 }
 
 const literal = (text: string): string => `'${text.replaceAll("'", "''")}'`
@@ -76,13 +92,22 @@ export async function sampledColumns(
   engine: Engine,
 ): Promise<CreateRelation> {
   const options = optionTexts(statement.options)
+  const named = relation.split('.').slice(1).join('.')
   for (const own of ['timestamp', 'idle_timeout', 'max_future', 'dead_letter_topic']) options.delete(own)
-  const { connector, options: texts, format } = readExternal(options, relation.split('.').slice(1).join('.'), engine)
+  const { connector, options: texts, format, formatOptions } = readExternal(options, named, engine)
   const noColumns = (why: string): EngineError =>
-    new EngineError('42P16', `the columns of "${relation.split('.').slice(1).join('.')}" are not known: ${why}`, {
+    new EngineError('42P16', `the columns of "${named}" are not known: ${why}`, {
       position: statement.at + 1,
       hint: 'name them: CREATE SOURCE name (column type, …) WITH (…)',
     })
+  if (format === 'avro') {
+    const fields = await describeAvro({ ...formatOptions, registry: registryOf(formatOptions) })
+    if (fields === undefined) throw noColumns(`the registry has no subject "${formatOptions.schemaSubject}"`)
+    return {
+      ...statement,
+      columns: fields.map(({ name, type }) => column(name, typeNode(type, statement.at), statement.at)),
+    }
+  }
   if (!connector.sample || format !== 'json')
     throw noColumns(`a sample of ${format} by connector ${connector.name} does not tell them`)
   const { clock, log, dataDir } = engine.options
@@ -93,15 +118,35 @@ export async function sampledColumns(
   const types = inferTypes(records)
   if (types.size === 0)
     throw noColumns(records.length === 0 ? 'the topic has no records yet' : 'its records are not JSON objects')
-  const columns = [...types].map(([name, type]) => ({
-    name,
-    type: { kind: 'named' as const, name: [type], modifiers: [], at: statement.at },
-    // Names are folded in SQL, keys in JSON are not: the path keeps the key as it is.
-    path: undefined,
-    notNull: false,
-    at: statement.at,
-  }))
-  return { ...statement, columns }
+  const { at } = statement
+  return { ...statement, columns: [...types].map(([name, kind]) => column(name, namedType(kind, [], at), at)) }
+}
+
+/** A column as found: names are folded in SQL, keys are not, so it has the key's own name. */
+function column(name: string, type: TypeName, at: number): ColumnDef {
+  return { name, type, path: undefined, notNull: false, at }
+}
+
+/** A type as a statement names it. */
+function typeNode(type: DataType, at: number): TypeName {
+  switch (type.kind) {
+    case 'array':
+      return { kind: 'array', element: typeNode(type.element, at), at }
+    case 'map':
+      return { kind: 'map', key: typeNode(type.key, at), value: typeNode(type.value, at), at }
+    case 'row':
+      return { kind: 'row', fields: type.fields.map(f => ({ name: f.name, type: typeNode(f.type, at), at })), at }
+    case 'numeric': {
+      const { precision, scale = 0 } = type
+      return namedType('numeric', precision === undefined ? [] : [precision, scale], at)
+    }
+    default:
+      return namedType(type.kind, [], at)
+  }
+}
+
+function namedType(name: string, modifiers: readonly number[], at: number): TypeName {
+  return { kind: 'named', name: [name], modifiers, at }
 }
 
 /** Column types by key, in the order keys first come. Whole numbers are bigint until one is not; mixtures are text. */

@@ -72,6 +72,13 @@ export interface FormatOptions {
   readonly delimiter?: string
   readonly nullText?: string
   readonly keyFormat?: 'raw' | 'json'
+  readonly schemaRegistry?: string
+  readonly schemaRegistryUsername?: string
+  readonly schemaRegistryPassword?: string
+  readonly schemaRegistryCa?: string
+  /** Name of the topic's schema in the registry; default the topic's name and `-value`. */
+  readonly schemaSubject?: string
+  readonly avroSchema?: string
 }
 
 /** How to read a topic: plain data that a worker can open. */

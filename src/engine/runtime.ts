@@ -9,7 +9,7 @@ import type { Graph, NodeId } from '../dataflow/graph.ts'
 import type { Operator, SideOutput } from '../dataflow/operator.ts'
 import { SourceNode } from '../dataflow/source-node.ts'
 import { formatDatum } from '../expr/text.ts'
-import { createDecoder, createEncoder, type DecodedColumn, type EncodeOptions } from '../format/format.ts'
+import { createDecoder, createEncoder, type DecodedColumn } from '../format/format.ts'
 import { Aside, type AsideRow } from '../jobs/aside.ts'
 import { Dataflow, type DataflowContext, type DataflowSettings, defaultSettings } from '../jobs/dataflow.ts'
 import { Host } from '../jobs/host.ts'
@@ -22,10 +22,12 @@ import { isChanging } from '../plan/properties.ts'
 import { Checkpoints } from '../state/checkpoints.ts'
 import { rowsOf } from '../state/row-store.ts'
 import { openStore, type RemoteState } from '../storage/open-store.ts'
+import { CompletingSource, opening } from './agreed-schemas.ts'
 import { buildPlan } from './build.ts'
 import { ComputedColumns } from './computed-columns.ts'
+import { decodeOptions, encodeOptions } from './format-options.ts'
 import { groupRows } from './group-rows.ts'
-import type { FormatOptions, JobDefinition, SinkSpec, SourceSpec } from './objects.ts'
+import type { JobDefinition, SinkSpec, SourceSpec } from './objects.ts'
 import { parseOptionValues } from './options.ts'
 import type { BatchQueue } from './queue.ts'
 import { type ReadRequest, runRequest } from './read.ts'
@@ -84,14 +86,17 @@ export class Runtime {
     const connector = this.#connector(spec.connector)
     const declared = writtenColumns(spec).map(c => spec.columns[c].name)
     const open = (columns: readonly DecodedColumn[]): Source => {
+      const decoder = createDecoder(spec.format, columns, decodeOptions(spec.formatOptions, declared))
       const source = connector.source?.({
         options: parseOptionValues(connector, spec.options),
-        decoder: createDecoder(spec.format, columns, { ...spec.formatOptions, declared }),
+        decoder,
         bounded,
         ...this.#common(job),
       })
       assert(source !== undefined, `${connector.name} reads`)
-      return source
+      return spec.formatOptions.schemaRegistry === undefined
+        ? source
+        : new CompletingSource(source, decoder, { clock: this.clock, log: this.#log })
     }
     if (!scan.columns.some(c => spec.computed?.exprs[c])) return open(scan.columns.map(c => spec.columns[c]))
     return new ComputedColumns({
@@ -119,7 +124,7 @@ export class Runtime {
       ...this.#common(job),
     })
     assert(sink !== undefined, `${connector.name} writes`)
-    return sink
+    return opening(sink, encoder)
   }
 
   #common(job: string) {
@@ -325,6 +330,7 @@ export async function produce(
   )
   const sink = connector.sink({ options: parseOptionValues(connector, options), encoder, clock, log, job, dataDir })
   try {
+    await encoder.open?.()
     await sink.open(undefined)
     await sink.write(batch)
     const prepared = await sink.prepare(1)
@@ -332,10 +338,6 @@ export async function produce(
   } finally {
     await sink.close()
   }
-}
-
-function encodeOptions({ header, delimiter, keyFormat }: FormatOptions): EncodeOptions {
-  return { header: header !== 'false', delimiter, keyFormat }
 }
 
 /** A row as JSON text, for people: {"device_id":"d1","ts":"2026-01-01 00:00:00+00"}. */

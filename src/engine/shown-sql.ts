@@ -2,6 +2,7 @@ import { parseScript } from '../../grammar/parse.ts'
 import { print } from '../../grammar/print.ts'
 import type { Option as OptionNode } from '../../grammar/statements.ts'
 import type { Connector } from '../connector.ts'
+import { FORMAT_OPTIONS } from './format-options.ts'
 
 /** What stands for a secret that was given. */
 const HIDDEN = '********'
@@ -25,7 +26,8 @@ export function shownOptions(
 }
 
 function secretNames(connectors: readonly Connector[]): ReadonlySet<string> {
-  return new Set(connectors.flatMap(c => c.options.filter(o => o.secret).map(o => o.name)))
+  const options = [...FORMAT_OPTIONS, ...connectors.flatMap(c => c.options)]
+  return new Set(options.filter(o => o.secret).map(o => o.name))
 }
 
 function hidden(options: readonly OptionNode[], secrets: ReadonlySet<string>): OptionNode[] {

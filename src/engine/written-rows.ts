@@ -34,7 +34,12 @@ export function writingTimes(
   const fields = schema.fields.map((field, c) => (timeFormats[c] ? { name: field.name, type: BIGINT } : field))
   const encoder = create({ fields })
   const { header, terminator } = encoder
-  return { header, terminator, encode: batch => encoder.encode(inNumbers(batch, fields, timeFormats)) }
+  return {
+    header,
+    terminator,
+    open: () => encoder.open?.() ?? Promise.resolve(),
+    encode: batch => encoder.encode(inNumbers(batch, fields, timeFormats)),
+  }
 }
 
 function inNumbers(batch: Batch, fields: readonly Field[], timeFormats: WrittenSpec['timeFormats']): Batch {

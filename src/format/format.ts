@@ -1,7 +1,12 @@
+import { assert } from '../base/assert.ts'
 import { EngineError } from '../base/errors.ts'
-import { type DataType, type Schema, typeName } from '../batch/types.ts'
+import { type DataType, type Field, type Schema, typeName } from '../batch/types.ts'
 import type { RecordDecoder, RecordEncoder } from '../connector.ts'
 import { Arena } from './arena.ts'
+import { avroRow, avroSchemaOf } from './avro/encode.ts'
+import { AvroReader } from './avro/reader.ts'
+import { type RegistryOptions, SchemaRegistry } from './avro/registry.ts'
+import { type AvroType, dataTypeOfAvro, parseAvroSchema } from './avro/schema.ts'
 import { ByteWriter } from './byte-writer.ts'
 import { CsvReader, delimiterByte } from './csv-reader.ts'
 import { csvRow, type Envelope, jsonRow, RowEncoder, rawRow, writeField } from './encoder.ts'
@@ -14,7 +19,7 @@ import { parseTimeFormat } from './time-format.ts'
 import { WholeReader } from './whole-reader.ts'
 
 /** The formats a topic or file may be in. */
-export type FormatName = 'json' | 'csv' | 'text' | 'bytes'
+export type FormatName = 'json' | 'csv' | 'avro' | 'text' | 'bytes'
 
 /** A column to decode, in the order of the scan's output. Only these are looked at: what a query does not need costs nothing. */
 export interface DecodedColumn {
@@ -38,6 +43,9 @@ export interface DecodeOptions {
   readonly header?: 'true' | 'false' | 'auto'
   /** CSV: an unquoted field of this text is NULL; default the empty one. */
   readonly nullText?: string
+  /** Avro: one of the two. */
+  readonly registry?: RegistryOptions
+  readonly avroSchema?: string
 }
 
 /** A decoder for one partition at a time. Throws EngineError for columns the format cannot give. */
@@ -68,6 +76,10 @@ export function createDecoder(
       }
       case 'csv':
         return csvReader(values, options, texts, arena)
+      case 'avro': {
+        const { root, loose } = pathTree(values.map(({ slot, path }) => ({ slot, path })))
+        return new AvroReader({ root, loose, texts, arena, schemas: avroSchemas(options) })
+      }
       case 'text':
       case 'bytes':
         return new WholeReader(
@@ -79,6 +91,37 @@ export function createDecoder(
   }
   const framing = format === 'csv' ? { mode: format, delimiter: delimiterByte(options.delimiter ?? ',') } : undefined
   return new RowDecoder({ slots, metadata, reader: reader(), texts, arena, framing })
+}
+
+function avroSchemas({ registry, avroSchema }: DecodeOptions): SchemaRegistry | AvroType {
+  if (registry !== undefined) return new SchemaRegistry(registry)
+  if (avroSchema !== undefined) return parseAvroSchema(avroSchema)
+  throw new EngineError('22023', 'format avro needs to know the schema of its records', {
+    hint: 'Name the registry, schema_registry = \'http://host:8081\', or give the schema, avro_schema = \'{"type": "record", …}\'.',
+  })
+}
+
+/**
+ * The columns that Avro records have: by the newest schema of their subject, or by the schema given. Undefined: the registry does not know
+ * the subject. Throws EngineError when it cannot be asked, or has no Avro.
+ */
+export async function describeAvro(
+  options: Pick<DecodeOptions, 'registry' | 'avroSchema'> & Pick<EncodeOptions, 'schemaSubject'>,
+): Promise<readonly Field[] | undefined> {
+  const { registry, schemaSubject } = options
+  let type: AvroType
+  if (registry === undefined || schemaSubject === undefined) {
+    const given = avroSchemas({ avroSchema: options.avroSchema })
+    assert('kind' in given, 'without a registry there is the schema given')
+    type = given
+  } else {
+    const found = await new SchemaRegistry(registry).latest(schemaSubject)
+    if (found === undefined) return undefined
+    type = parseAvroSchema(found.schema, found.references)
+  }
+  const sql = dataTypeOfAvro(type)
+  if (type.kind !== 'record') return [{ name: 'value', type: sql }]
+  return type.fields.map(field => ({ name: field.name, type: dataTypeOfAvro(field.type) }))
 }
 
 function csvReader(
@@ -126,6 +169,9 @@ export interface EncodeOptions {
   /** CSV: default a comma. */
   readonly delimiter?: string
   readonly envelope?: Envelope
+  /** Avro: the registry, and the subject under which the schema of the rows is registered. */
+  readonly registry?: RegistryOptions
+  readonly schemaSubject?: string
 }
 
 /** An encoder of rows of `schema`. Throws EngineError for options the format cannot do. */
@@ -153,6 +199,8 @@ export function createEncoder(format: FormatName, schema: Schema, options: Encod
       const header = options.header === false ? undefined : headerLine(schema, delimiter)
       return new RowEncoder({ ...base, value: csvRow(schema, delimiter), header })
     }
+    case 'avro':
+      return avroEncoder(schema, options, base)
     case 'text':
     case 'bytes': {
       const columns = schema.fields.flatMap((_, i) => (key.includes(i) ? [] : [i]))
@@ -163,6 +211,28 @@ export function createEncoder(format: FormatName, schema: Schema, options: Encod
       return new RowEncoder({ ...base, value: rawRow(schema, columns[0]) })
     }
   }
+}
+
+/** `open` registers the schema; records then begin with its id. */
+function avroEncoder(
+  schema: Schema,
+  { registry, schemaSubject }: EncodeOptions,
+  base: Pick<ConstructorParameters<typeof RowEncoder>[0], 'key' | 'envelope' | 'header'>,
+): RecordEncoder {
+  if (registry === undefined || schemaSubject === undefined) {
+    throw new EngineError('22023', 'format avro writes with a schema registry, so that readers find the schema', {
+      hint: "Name it: schema_registry = 'http://host:8081'.",
+    })
+  }
+  const text = avroSchemaOf(schema, schemaSubject.replace(/-value$/, ''))
+  let prefix: Uint8Array = new Uint8Array(0)
+  const rows = new RowEncoder({ ...base, value: avroRow(schema, () => prefix) })
+  const open = async (): Promise<void> => {
+    const id = await new SchemaRegistry(registry).register(schemaSubject, text)
+    prefix = new Uint8Array(5)
+    new DataView(prefix.buffer).setUint32(1, id)
+  }
+  return { terminator: rows.terminator, encode: batch => rows.encode(batch), open }
 }
 
 function headerLine(schema: Schema, delimiter: number): Uint8Array {

@@ -11,8 +11,8 @@ import { textFault } from './utf8.ts'
 /** What an INCLUDE column is filled with. */
 export type Metadata = 'key' | 'partition' | 'offset' | 'timestamp' | 'headers' | 'topic'
 
-/** `none`: no row, and nothing wrong (a header, an empty line). */
-export type Verdict = 'row' | 'bad' | 'none'
+/** `none`: no row, and nothing wrong (a header, an empty line). `wait`: it cannot be said before `fetch` was called. */
+export type Verdict = 'row' | 'bad' | 'none' | 'wait'
 
 /** Turns one record's value into a row of the value columns. */
 export interface ValueReader {
@@ -22,6 +22,22 @@ export interface ValueReader {
   partition?(name: string): void
   /** Why the last record was bad. */
   readonly reason: string
+  /** Gets what the last verdict `wait` was for; reading the same record again gives another one. Throws EngineError when it cannot be had now. */
+  fetch?(): Promise<void>
+}
+
+/** A record that waits, with bytes of its own. */
+interface WaitingRecord {
+  readonly topic: string
+  readonly partition: string
+  /** Value, then key. */
+  readonly bytes: Uint8Array
+  /** −1: no value, no key. */
+  readonly valueLength: number
+  readonly keyLength: number
+  readonly offset: Int64
+  readonly timestampMs: number
+  headers: readonly RecordHeader[]
 }
 
 /** A column that does not come from the record's value. */
@@ -62,6 +78,8 @@ export class RowDecoder implements RecordDecoder {
   #finished = false
   /** The row of the record given last; −1 when it made none. */
   #made = -1
+  /** Records since the first that waits, in order. */
+  #waiting: WaitingRecord[] = []
 
   constructor(parts: {
     readonly slots: readonly Slot[]
@@ -86,7 +104,7 @@ export class RowDecoder implements RecordDecoder {
   }
 
   get rowCount(): number {
-    return this.#finished ? 0 : this.#rows
+    return this.#finished ? 0 : this.#rows + this.#waiting.length
   }
 
   begin(bytes: Uint8Array, topic: string, partition: string): void {
@@ -105,11 +123,16 @@ export class RowDecoder implements RecordDecoder {
     if (this.#finished) this.#clear()
     const row = this.#rows
     this.#made = -1
+    if (this.#waiting.length > 0) {
+      this.#wait(start, end, offset, timestampMs, keyStart, keyEnd)
+      return
+    }
     if (row === this.#capacity) this.#grow(2 * row)
     if (start < 0) for (const slot of this.#valueSlots) slot.setNull(row)
     else {
       const verdict = this.#reader.read(this.#bytes, start, end, row)
       if (verdict === 'bad') this.#reject(start, end, offset, this.#reader.reason)
+      if (verdict === 'wait') this.#wait(start, end, offset, timestampMs, keyStart, keyEnd)
       if (verdict !== 'row') return
     }
     if (this.#metadata.length > 0) {
@@ -124,6 +147,11 @@ export class RowDecoder implements RecordDecoder {
   }
 
   headers(headers: readonly RecordHeader[]): void {
+    const waiting = this.#waiting.at(-1)
+    if (waiting !== undefined) {
+      waiting.headers = headers
+      return
+    }
     const row = this.#made
     if (row < 0) return
     for (const { slot, metadata } of this.#metadata) if (metadata === 'headers') this.#setHeaders(slot, row, headers)
@@ -144,6 +172,44 @@ export class RowDecoder implements RecordDecoder {
     return { batch, bad }
   }
 
+  get complete(): RecordDecoder['complete'] {
+    return this.#waiting.length === 0 ? undefined : () => this.#complete()
+  }
+
+  async #complete(): Promise<{ readonly batch: Batch; readonly bad: readonly BadRecord[] }> {
+    while (this.#waiting.length > 0) {
+      await this.#reader.fetch?.()
+      const waiting = this.#waiting
+      this.#waiting = []
+      this.#finished = false
+      for (const each of waiting) {
+        const { bytes, valueLength, keyLength } = each
+        const keyStart = Math.max(valueLength, 0)
+        this.begin(bytes, each.topic, each.partition)
+        this.record(
+          valueLength < 0 ? -1 : 0,
+          valueLength,
+          each.offset,
+          each.timestampMs,
+          keyLength < 0 ? -1 : keyStart,
+          keyStart + keyLength,
+        )
+        this.headers(each.headers)
+      }
+    }
+    return this.finish()
+  }
+
+  #wait(start: number, end: number, offset: Int64, timestampMs: number, keyStart: number, keyEnd: number): void {
+    const valueLength = start < 0 ? -1 : end - start
+    const keyLength = keyStart < 0 ? -1 : keyEnd - keyStart
+    const bytes = new Uint8Array(Math.max(valueLength, 0) + Math.max(keyLength, 0))
+    if (valueLength > 0) bytes.set(this.#bytes.subarray(start, end))
+    if (keyLength > 0) bytes.set(this.#bytes.subarray(keyStart, keyEnd), Math.max(valueLength, 0))
+    const { topic, partition } = { topic: this.#topic, partition: this.#partition }
+    this.#waiting.push({ topic, partition, bytes, valueLength, keyLength, offset, timestampMs, headers: [] })
+  }
+
   #hasArenaText(slot: Slot): boolean {
     for (let row = this.#settled; row < this.#rows; row++) if (slot.starts[row] < 0) return true
     return false
@@ -153,6 +219,7 @@ export class RowDecoder implements RecordDecoder {
     for (const slot of this.#slots) slot.clear()
     this.#rows = this.#settled = this.#arena.end = 0
     this.#bad = []
+    this.#waiting = []
     this.#finished = false
   }
 
