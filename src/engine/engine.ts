@@ -36,6 +36,7 @@ import { ASIDE_ROWS_MAX, produce } from './runtime.ts'
 import { scansOf } from './scans.ts'
 import type { Session, SessionFactory, Statement } from './session.ts'
 import { writtenColumns } from './source-columns.ts'
+import { collect } from './stream.ts'
 import { systemRelations, systemRows } from './system.ts'
 import { writtenSpec } from './written-rows.ts'
 
@@ -69,12 +70,12 @@ export class Engine implements SessionFactory, ConnectorLookup {
   readonly options: EngineOptions
   readonly supervisor: Supervisor
   readonly log: Log
+  readonly aside: RowLog<AsideRow>
   readonly pgCatalog: PgCatalog
   #store: ObjectStore
   readonly #lock: FolderLock
   #closing = new AbortController()
   #maintenance: Promise<void> = Promise.resolve()
-  #aside: RowLog<AsideRow>
   /** Changes of the catalog, one at a time. */
   #changes: Promise<unknown> = Promise.resolve()
 
@@ -86,7 +87,7 @@ export class Engine implements SessionFactory, ConnectorLookup {
     this.catalog = new Catalog(store, systemRelations)
     this.supervisor = new Supervisor(options)
     this.pgCatalog = createPgCatalog({ clock: options.clock, log: options.log, cacheDir: options.dataDir })
-    this.#aside = openRowLog(options.dataDir, 'aside', ASIDE_ROWS_MAX)
+    this.aside = openRowLog(options.dataDir, 'aside', ASIDE_ROWS_MAX)
   }
 
   /** Opens the data directory, remakes the catalog and starts its jobs; a job that cannot start now is tried again, and does not keep the server from starting. */
@@ -118,7 +119,7 @@ export class Engine implements SessionFactory, ConnectorLookup {
     await this.#maintenance
     await this.supervisor.stopAll({ save })
     await this.pgCatalog.close()
-    await this.#aside.close()
+    await this.aside.close()
     await this.log.close()
     await this.#lock.release()
   }
@@ -234,10 +235,14 @@ export class Engine implements SessionFactory, ConnectorLookup {
 
   /** Rows of a bound read. Work on it ends with the signal. */
   async *read(request: ReadRequest, signal: AbortSignal): AsyncGenerator<Batch, void, undefined> {
+    const scans = scansOf(request.plan)
+    const system = scans.filter(scan => scan.relationKind === 'system').map(scan => scan.relation)
+    const live = request.kind === 'changes' || scans.length > system.length
+    if (!live) return yield* readPlan(request, name => systemRows(name, this), signal)
     const given: Record<string, readonly Batch[]> = {}
+    for (const name of system) given[name] = await collect(systemRows(name, this), name)
     const views = new Map<string, string[]>()
-    for (const { relation, relationKind } of scansOf(request.plan)) {
-      if (relationKind === 'system') given[relation] = [await systemRows(relation, this)]
+    for (const { relation, relationKind } of scans) {
       if (relationKind !== 'view') continue
       const object = this.catalog.objects.get(relation)
       const dataflow = object && jobOf(object)?.dataflow
@@ -253,10 +258,8 @@ export class Engine implements SessionFactory, ConnectorLookup {
       }
     }
     const whole: ReadRequest = { ...request, given }
-    if (home !== undefined) yield* this.#hostOf(home).read(home, whole, signal)
-    else if (Object.keys(request.sources).length > 0 || request.kind === 'changes') {
-      yield* this.supervisor.leastLoaded().read(undefined, whole, signal)
-    } else yield* readPlan(whole)
+    const host = home === undefined ? this.supervisor.leastLoaded() : this.#hostOf(home)
+    yield* host.read(home, whole, signal)
   }
 
   #hostOf(dataflow: string): JobHost {
@@ -315,7 +318,7 @@ export class Engine implements SessionFactory, ConnectorLookup {
     if (job.dataflow === '') return
     await this.supervisor.removeJob(job.dataflow, name)
     const others = [...this.catalog.objects.values()].some(o => jobOf(o)?.dataflow === job.dataflow)
-    await this.#aside.clear(name)
+    await this.aside.clear(name)
     if (others) return
     for (const dataflow of [job.dataflow, ...(this.catalog.merges.get(job.dataflow) ?? [])]) {
       await this.checkpoints(dataflow).clear()
@@ -365,12 +368,6 @@ export class Engine implements SessionFactory, ConnectorLookup {
     const { fields, timeFormats } = writtenSpec(object)
     const columns = writtenColumns(spec).map(i => rows.columns[i])
     await produce({ ...spec, timeFormats }, createBatch({ fields }, rows.rowCount, columns), this.options)
-  }
-
-  /** What jobs put aside, newest first. */
-  asideRows(kind: AsideRow['kind']): AsideRow[] {
-    const rows = this.#aside.jobs().flatMap(job => this.#aside.list(job, { newestFirst: true }))
-    return rows.map(({ row }) => row).filter(row => row.kind === kind)
   }
 }
 

@@ -97,6 +97,6 @@ export class BatchQueue implements Sink, AsyncIterable<Batch> {
 }
 
 /** Values that are objects are not counted: they are few, or small. */
-function bytesOf(batch: Batch): number {
+export function bytesOf(batch: Batch): number {
   return buffersOf(batch).reduce((sum, buffer) => sum + buffer.byteLength, 0)
 }

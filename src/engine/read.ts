@@ -5,7 +5,7 @@ import { BIGINT, TIMESTAMPTZ } from '../batch/types.ts'
 import { Graph, type NodeId } from '../dataflow/graph.ts'
 import type { Operator } from '../dataflow/operator.ts'
 import type { Dataflow } from '../jobs/dataflow.ts'
-import type { LogicalPlan } from '../plan/logical.ts'
+import type { LogicalPlan, Scan } from '../plan/logical.ts'
 import { pickColumns, type RowReader, readBatches, rowsOf } from '../state/row-store.ts'
 import { buildPlan } from './build.ts'
 import type { SourceSpec } from './objects.ts'
@@ -63,9 +63,12 @@ async function* contents(relation: string, dataflow: Dataflow | undefined, runti
   for (const batch of rowsOf(runtime.view(dataflow.graph, relation).view.read())) yield ownedCopy(batch)
 }
 
-/** A plan over rows at hand only. */
-export function readPlan(request: ReadRequest): AsyncIterable<Batch> {
-  return runRead(request, undefined, undefined, new AbortController().signal)
+/** Opens a relation whose rows are taken as they are needed. */
+export type OpenRows = (relation: string) => AsyncIterable<Batch>
+
+/** A plan without views and topics; `open` gives the rows of what it reads. */
+export function readPlan(request: ReadRequest, open: OpenRows, signal: AbortSignal): AsyncIterable<Batch> {
+  return runRead(request, undefined, undefined, signal, open)
 }
 
 /** Takes what comes out of a read. */
@@ -97,9 +100,11 @@ async function* runRead(
   dataflow: Dataflow | undefined,
   runtime: Runtime | undefined,
   signal: AbortSignal,
+  openRows?: OpenRows,
 ): AsyncGenerator<Batch> {
   const graph = new Graph()
   const rows: { node: NodeId; reader: RowReader }[] = []
+  const opened: { node: NodeId; scan: Scan; batches: AsyncIterable<Batch> }[] = []
   const topics: { node: NodeId; open: () => ReturnType<Runtime['openSource']> }[] = []
   const output = new Collect(request.plan.schema)
   const root = buildPlan(request.plan, {
@@ -117,6 +122,7 @@ async function* runRead(
       const spec = request.sources[scan.relation]
       const given = request.given[scan.relation]
       if (given) rows.push({ node, reader: readBatches(given.map(b => pickColumns(b, scan.columns))) })
+      else if (openRows) opened.push({ node, scan, batches: openRows(scan.relation) })
       else if (spec) topics.push({ node, open: () => expectRuntime(runtime).openSource(spec, scan, 'read', true) })
       else {
         assert(dataflow !== undefined, `${scan.relation} is read where it lives`)
@@ -146,6 +152,16 @@ async function* runRead(
     }
   } finally {
     for (const { reader } of rows) reader.close()
+  }
+  for (const { node, scan, batches } of opened) {
+    for await (const batch of batches) {
+      if (signal.aborted) return
+      graph.push(node, pickColumns(batch, scan.columns))
+      yield* positive(output.take())
+      if (graph.isFull(node)) break
+    }
+    graph.end(node)
+    yield* positive(output.take())
   }
   for (const { node, open } of topics) {
     const source = open()

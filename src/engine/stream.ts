@@ -1,4 +1,6 @@
+import { EngineError } from '../base/errors.ts'
 import { type Batch, sliceBatch } from '../batch/batch.ts'
+import { bytesOf } from './queue.ts'
 
 /** What a statement answers when it has few rows at hand. */
 export async function* batchesOf(...batches: Batch[]): AsyncGenerator<Batch, void, undefined> {
@@ -30,6 +32,24 @@ export async function* interruptible(
     signal.removeEventListener('abort', onAbort)
     void iterator.return?.()
   }
+}
+
+/** Rows of a system view that go along with a read in another thread, in memory on both sides. */
+const GIVEN_BYTES_MAX = 64 * 1024 * 1024
+
+/** All batches of a system view. Throws 54000 when they are more than a read may take along. */
+export async function collect(source: AsyncIterable<Batch>, name: string): Promise<Batch[]> {
+  const batches: Batch[] = []
+  let bytes = 0
+  for await (const batch of source) {
+    batches.push(batch)
+    bytes += bytesOf(batch)
+    if (bytes <= GIVEN_BYTES_MAX) continue
+    throw new EngineError('54000', `${name} has more than ${GIVEN_BYTES_MAX / 2 ** 20} MB of rows`, {
+      hint: `Ask for ${name} in a statement of its own: then its rows are read as they are needed.`,
+    })
+  }
+  return batches
 }
 
 /** The first `rowsMax` rows; then closes the source. */

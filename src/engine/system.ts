@@ -1,5 +1,6 @@
 import { type Batch, batchOfRows } from '../batch/batch.ts'
 import { BIGINT, BYTEA, type Datum, DOUBLE, type Field, type Schema, TEXT, TIMESTAMPTZ } from '../batch/types.ts'
+import type { AsideRow } from '../jobs/aside.ts'
 import type { SystemRelation } from './catalog.ts'
 import type { Engine } from './engine.ts'
 import { jobOf, qualifiedName } from './objects.ts'
@@ -9,7 +10,8 @@ const text = (name: string): Field => ({ name, type: TEXT })
 const bigint = (name: string): Field => ({ name, type: BIGINT })
 const time = (name: string): Field => ({ name, type: TIMESTAMPTZ })
 
-type Rows = (engine: Engine) => Promise<Datum[][]>
+/** In pieces where there may be many. */
+type Rows = (engine: Engine) => Promise<Datum[][]> | AsyncIterable<Datum[][]>
 
 const micros = (ms: number | undefined): number | null => (ms === undefined ? null : Math.floor(ms * 1000))
 
@@ -61,23 +63,41 @@ async function watermarks(engine: Engine): Promise<Datum[][]> {
   )
 }
 
+/** Of at most 16 KB each: a few megabytes, read in a few milliseconds. */
+const ASIDE_ROWS_A_PIECE = 256
+
+/** What jobs put aside, each job's newest first, in pieces; others get their turn between two. */
+async function* asideRows({ aside, options }: Engine): AsyncGenerator<AsideRow[], void, undefined> {
+  for (const job of aside.jobs()) {
+    for (let before: number | undefined; ; ) {
+      const rows = aside.list(job, { before, limit: ASIDE_ROWS_A_PIECE })
+      if (rows.length === 0) break
+      yield rows.map(({ row }) => row)
+      before = rows[rows.length - 1].number
+      await options.clock.sleep(0)
+    }
+  }
+}
+
 function aside(kind: 'late' | 'bad'): Rows {
-  return async engine =>
-    (await engine.asideRows(kind)).map(r => {
-      const common: Datum[] = [r.job.replace(/^public\./, ''), r.source]
-      const decoded = new TextDecoder().decode(r.raw)
-      if (kind === 'late')
-        return [...common, Number.isFinite(r.watermark) ? (r.watermark ?? null) : null, decoded, micros(r.seenMs)]
-      return [
-        ...common,
-        r.partition ?? null,
-        r.offset === undefined ? null : Number(r.offset),
-        r.reason,
-        r.raw,
-        decoded,
-        micros(r.seenMs),
-      ]
-    })
+  const cells = (r: AsideRow): Datum[] => {
+    const common: Datum[] = [r.job.replace(/^public\./, ''), r.source]
+    const decoded = new TextDecoder().decode(r.raw)
+    if (kind === 'late')
+      return [...common, Number.isFinite(r.watermark) ? (r.watermark ?? null) : null, decoded, micros(r.seenMs)]
+    return [
+      ...common,
+      r.partition ?? null,
+      r.offset === undefined ? null : Number(r.offset),
+      r.reason,
+      r.raw,
+      decoded,
+      micros(r.seenMs),
+    ]
+  }
+  return async function* (engine) {
+    for await (const rows of asideRows(engine)) yield rows.filter(row => row.kind === kind).map(cells)
+  }
 }
 
 function objects(kind: string): Rows {
@@ -147,8 +167,10 @@ export const systemRelations: readonly SystemRelation[] = Object.entries(RELATIO
 }))
 
 /** Their rows now. */
-export async function systemRows(name: string, engine: Engine): Promise<Batch> {
+export async function* systemRows(name: string, engine: Engine): AsyncGenerator<Batch, void, undefined> {
   const { fields, rows } = RELATIONS[name.slice('tidemark.'.length)]
   const schema: Schema = { fields }
-  return batchOfRows(schema, await rows(engine))
+  const answer = rows(engine)
+  if (Symbol.asyncIterator in answer) for await (const piece of answer) yield batchOfRows(schema, piece)
+  else yield batchOfRows(schema, await answer)
 }

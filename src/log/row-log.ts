@@ -42,12 +42,11 @@ export class RowLog<Row> {
     })
   }
 
-  /** Rows of one job, by number; the newest first if so asked. */
-  list(job: string, options: { readonly newestFirst?: boolean; readonly limit?: number } = {}): NumberedRow<Row>[] {
+  /** A job's newest rows whose number is less than `before`, the newest first: whoever wants all asks in pieces. */
+  list(job: string, { before, limit }: { readonly before?: number; readonly limit: number }): NumberedRow<Row>[] {
     this.#env.refresh()
-    const { newestFirst: reverse = false, limit } = options
     // Only put() writes here.
-    return this.#keys(job, { reverse, limit }).map(key => ({
+    return this.#keys(job, { reverse: true, end: before, limit }).map(key => ({
       number: Number(key[2]),
       row: this.#env.rows.get(key) as Row,
     }))
@@ -74,8 +73,9 @@ export class RowLog<Row> {
   /** Keys of a job's rows, numbers below `end`. */
   #keys(job: string, range: { readonly reverse?: boolean; readonly limit?: number; readonly end?: number }): LogKey[] {
     const low: LogKey = [this.#name, job]
-    const high: LogKey = [this.#name, job, range.end ?? Infinity]
-    const { reverse = false, limit } = range
+    const { reverse = false, limit, end = Infinity } = range
+    // Where a range starts belongs to it, in either direction.
+    const high: LogKey = [this.#name, job, reverse ? end - 1 : end]
     return [...this.#env.rows.getKeys({ start: reverse ? high : low, end: reverse ? low : high, reverse, limit })]
   }
 }

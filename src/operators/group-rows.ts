@@ -2,7 +2,7 @@ import { type Snapshot, snapshotField } from '../base/snapshot.ts'
 import type { Batch } from '../batch/batch.ts'
 import type { Schema } from '../batch/types.ts'
 import type { Emit, SideOutput } from '../dataflow/operator.ts'
-import { RowLog, rowsAfter } from '../state/row-log.ts'
+import { AppendOnlyRows, rowsAfter } from '../state/append-only-rows.ts'
 import { type Equals, pickColumns, type RowReader, type RowStore } from '../state/row-store.ts'
 
 /** An aggregate whose groups can be read as rows. */
@@ -32,7 +32,7 @@ const told: SideOutput = { late: () => undefined, bad: () => undefined }
 export class GroupRows implements RowStore {
   readonly #groups: Groups
   readonly #steps: readonly RowStep[]
-  readonly #closed: RowLog
+  readonly #closed: AppendOnlyRows
   /** Rows at or before it have gone. */
   #expired: { readonly column: number; readonly limit: number } | undefined
 
@@ -40,7 +40,7 @@ export class GroupRows implements RowStore {
   constructor(schema: Schema, groups: Groups, steps: readonly RowStep[]) {
     this.#groups = groups
     this.#steps = steps
-    this.#closed = new RowLog(schema)
+    this.#closed = new AppendOnlyRows(schema)
     groups.keepClosed(batch => {
       const rows = this.#present(throughSteps(steps, batch))
       if (rows.rowCount > 0) this.#closed.add(rows)

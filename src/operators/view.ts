@@ -1,8 +1,8 @@
 import type { Batch } from '../batch/batch.ts'
 import type { Schema } from '../batch/types.ts'
 import type { Emit, Operator, StateSnapshot, Watermark } from '../dataflow/operator.ts'
+import { AppendOnlyRows } from '../state/append-only-rows.ts'
 import { RowBag } from '../state/row-bag.ts'
-import { RowLog } from '../state/row-log.ts'
 import type { Equals, RowReader, RowStore } from '../state/row-store.ts'
 
 export interface ViewOptions {
@@ -31,7 +31,7 @@ export class View implements Operator {
   constructor({ schema, appendOnly = false, rows, retention }: ViewOptions) {
     this.schema = schema
     this.#retention = retention
-    this.#rows = rows ?? (appendOnly ? new RowLog(schema) : new RowBag(schema))
+    this.#rows = rows ?? (appendOnly ? new AppendOnlyRows(schema) : new RowBag(schema))
   }
 
   onBatch(batch: Batch, _input: number, emit: Emit): void {

@@ -6,17 +6,28 @@ import { createInterface } from 'node:readline'
 import pg from 'pg'
 import { onTestFinished } from 'vitest'
 
+/** For Node itself, around the program. */
+export interface NodeOptions {
+  readonly flags: readonly string[]
+  readonly env?: Readonly<Record<string, string>>
+}
+
+/** As in the first line of main.ts. */
+const YOUNG = '--max-semi-space-size=8'
+
 /** A real server process on a free port, with a data directory of its own unless one is given. */
 export class Server {
   readonly dataDir: string
   port = 0
   #process: ChildProcess | undefined
   #flags: readonly string[]
+  #node: NodeOptions
   output = ''
 
-  constructor(dataDir: string, flags: readonly string[] = []) {
+  constructor(dataDir: string, flags: readonly string[] = [], node: NodeOptions = { flags: [] }) {
     this.dataDir = dataDir
     this.#flags = flags
+    this.#node = node
   }
 
   get pid(): number | undefined {
@@ -26,8 +37,11 @@ export class Server {
   /** Resolves when it says that it is ready. */
   async start(): Promise<void> {
     const main = join(import.meta.dirname, '../../src/main.ts')
-    const args = [main, 'serve', '--data', this.dataDir, '--pg-port', '0', '--log-level', 'warn', ...this.#flags]
-    const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] })
+    const serve = [main, 'serve', '--data', this.dataDir, '--pg-port', '0', '--log-level', 'warn', ...this.#flags]
+    const child = spawn(process.execPath, [YOUNG, ...this.#node.flags, ...serve], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, ...this.#node.env },
+    })
     this.#process = child
     child.stderr.on('data', chunk => {
       this.output += chunk

@@ -10,7 +10,7 @@ import { CONTENTS_ROWS_MAX, pickColumns, type RowReader, type RowStore, readBatc
 const SEGMENT_ROWS = CONTENTS_ROWS_MAX
 
 /** Rows that are never taken back, in order of arrival: column segments that never change once made, so that reads share them. */
-export class RowLog implements RowStore {
+export class AppendOnlyRows implements RowStore {
   readonly #schema: Schema
   #segments: Batch[] = []
   /** Not yet a full segment. */
