@@ -6,6 +6,7 @@ const benches: Readonly<Record<string, string>> = {
   duckdb: 'file → windows → file against DuckDB with one thread [rows] [rounds]',
   flink: 'Kafka → windows → Kafka against Flink [records]; FLINK_GATEWAY and FLINK_REST say where that runs',
   latency: 'from produce to the changed row at a subscriber [seconds]; needs Java',
+  idle: 'CPU of jobs to which nothing comes [jobs] [seconds]; needs Java for Kafka',
   memory: 'the server idle, with a million groups, under a backlog; start to first answer [groups]',
   'kafka-read': 'reading and decoding from Kafka, by codec [rows]; needs Java',
   'micro/parse': 'SQL parsing',

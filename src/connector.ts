@@ -55,7 +55,7 @@ export type Polled = PolledRows | { readonly kind: 'idle' } | { readonly kind: '
 export interface Source {
   /** Starts after `position`, or where the options say when there is none. Throws EngineError (actor external when the other end is at fault). */
   open(position: Position | undefined): Promise<void>
-  /** At most `rowsMax` rows. Waits a while for rows (not longer than ~500 ms) unless the signal aborts, then answers idle. */
+  /** At most `rowsMax` rows. Waits a while for rows (not longer than ~5 s) unless the signal aborts, then answers idle. */
   poll(rowsMax: number, signal: AbortSignal): Promise<Polled>
   /** A restart from here repeats nothing and skips nothing that was polled. A new object each call. */
   position(): Position

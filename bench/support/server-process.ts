@@ -75,6 +75,15 @@ export class ServerProcess {
     return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) / 1024
   }
 
+  /** CPU time of all its threads so far. */
+  get cpuSeconds(): number {
+    const [user, system] = readFileSync(`/proc/${this.#process.pid}/stat`, 'utf8')
+      .split(') ')[1]
+      .split(' ')
+      .slice(11, 13)
+    return (Number(user) + Number(system)) / 100
+  }
+
   async stop(): Promise<void> {
     const ended = new Promise(resolve => this.#process.once('exit', resolve))
     this.#process.kill('SIGKILL')

@@ -6,7 +6,8 @@ import { Wake } from '../../src/log/wake.ts'
 import { type EmbeddedOptions, toEmbeddedOptions } from './options.ts'
 
 const READ_BYTES = 1 << 20
-const WAIT_MS = 500
+/** How long a poll waits for rows. What is appended ends it at once, so a short wait would only cost. */
+const WAIT_MS = 5000
 
 interface Opened {
   readonly log: Log
@@ -52,8 +53,8 @@ export class EmbeddedSource implements Source {
     const found = this.#fill()
     if (found) return this.#decode(rowsMax)
     if (this.#context.bounded) return { kind: 'end' }
-    this.#addPartitions()
-    await this.#wake.wait(WAIT_MS, this.#context.clock, signal)
+    // What was appended to new ones may have been what ended the last wait.
+    if (!this.#addPartitions()) await this.#wake.wait(WAIT_MS, this.#context.clock, signal)
     return this.#fill() ? this.#decode(rowsMax) : { kind: 'idle' }
   }
 
@@ -139,12 +140,15 @@ export class EmbeddedSource implements Source {
     return this.#opened.log.offsetForTimestamp(this.#opened.topic, partition, start.timestampMs)
   }
 
-  #addPartitions(): void {
-    if (!this.#opened) return
+  /** True when the topic has more than before. */
+  #addPartitions(): boolean {
+    if (!this.#opened) return false
     const topic = this.#opened.log.findTopic(this.#options.topic)
-    if (topic?.id !== this.#opened.topic.id) return
+    if (topic?.id !== this.#opened.topic.id) return false
     this.#opened.topic = topic
+    const known = this.#offsets.length
     while (this.#offsets.length < topic.partitions) this.#offsets.push(0)
+    return this.#offsets.length > known
   }
 
   #warnOfLoss(topic: Topic, offset: number): void {

@@ -11,8 +11,11 @@ import { type KafkaSourceOptions, kafkaSourceOptions } from './options.ts'
 import { PartitionReader, PartitionState } from './partition-reader.ts'
 import { findPartitions, startOffsets } from './start.ts'
 
-/** How long a poll waits for rows, and how long the broker holds a fetch that finds none. */
-const POLL_WAIT_MS = 500
+/**
+ * How long a poll waits for rows, and how long the broker holds a fetch that finds none: rows end both at once. Longer costs less while
+ * nothing comes, but a partition that is new, or has a new leader, waits for the fetch under way.
+ */
+const POLL_WAIT_MS = 2000
 const ACKNOWLEDGE_TIMEOUT_MS = 10_000
 const SETTLE_MS = 250
 /** Unpacked records: some batches share one piece of memory, so that one batch of rows can point into several. */

@@ -63,15 +63,25 @@ export class SourceNode {
     const { words } = expectStorage(batch.columns[column], 'int64')
     const { earliest, latest } = timeRange(words, batch.rowCount)
     const bounds = this.#watermarks.bounds(partition, nowMs)
-    const course: Course = { ...bounds, delay: delayMicros, grid: graph.gridMicros(input) }
+    const course: Course = { ...bounds, delay: delayMicros, grid: this.#gridMicros }
     if (earliest >= watermarkAt(course, Math.max(bounds.latest, latest))) graph.push(input, batch)
     else this.#pushCut(batch, words, course)
     this.#advance(this.#watermarks.observe(partition, latest, nowMs))
   }
 
-  /** Nothing came, time passed: idle partitions let go, a quiet source follows the wall clock. */
-  tick(nowMs: number): void {
-    if (this.#watermarks) this.#advance(this.#watermarks.tick(nowMs))
+  /** Nothing came, time passed: idle partitions let go, a quiet source follows the wall clock. True when a window may have closed by it. */
+  tick(nowMs: number): boolean {
+    if (!this.#watermarks) return false
+    const gridMicros = this.#gridMicros
+    const before = Math.floor(this.#watermarks.current / gridMicros)
+    const after = this.#watermarks.tick(nowMs)
+    this.#advance(after)
+    return gridMicros !== Number.POSITIVE_INFINITY && Math.floor(after / gridMicros) !== before
+  }
+
+  /** When `tick` is to be called next; see `SourceWatermarks.nextMs`. */
+  nextTickMs(nowMs: number): number {
+    return this.#watermarks?.nextMs(nowMs, this.#gridMicros) ?? Number.POSITIVE_INFINITY
   }
 
   /** The source has given everything. */
@@ -87,6 +97,10 @@ export class SourceNode {
     if (!this.#watermarks) return
     this.#watermarks.restore(snapshot, nowMs)
     this.#advance(this.#watermarks.current)
+  }
+
+  get #gridMicros(): number {
+    return this.#options.graph.gridMicros(this.#options.input)
   }
 
   #advance(watermark: Watermark): void {

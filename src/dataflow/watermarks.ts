@@ -64,6 +64,26 @@ export class SourceWatermarks {
   }
 
   /**
+   * When the watermark next moves if nothing comes: a partition falls silent, or that of a quiet source passes a multiple of `gridMicros`,
+   * for in between nothing closes. Infinity: never, or to no effect.
+   */
+  nextMs(nowMs: number, gridMicros: number): number {
+    const { idleTimeoutMs } = this.#options
+    let next = Number.POSITIVE_INFINITY
+    let quiet = true
+    for (const partition of this.#partitions.values()) {
+      if (this.#isIdle(partition, nowMs)) continue
+      quiet = false
+      next = Math.min(next, partition.activeMs + idleTimeoutMs)
+    }
+    if (!quiet || gridMicros === Number.POSITIVE_INFINITY) return next
+    const watermark = this.#quiet(nowMs)
+    if (watermark === Number.NEGATIVE_INFINITY) return next
+    const closing = (Math.floor(Math.max(watermark, this.#watermark) / gridMicros) + 1) * gridMicros
+    return nowMs + (closing - watermark) / MICROS_PER_MS
+  }
+
+  /**
    * What the watermark would be while rows of `name` come, as a function of that partition's latest time t: max(floor, min(ceiling,
    * t − delay)). Lets a batch be walked row by row without asking for each.
    */

@@ -84,9 +84,14 @@ export class Aside implements SideOutput {
     }
   }
 
+  /** When what waits may be written, monotonic; Infinity when nothing does. */
+  get dueMs(): number {
+    return this.#waiting.length > 0 ? this.#nextFlushMs : Number.POSITIVE_INFINITY
+  }
+
   /** Writes what waits: at once while there is little, in a flood so seldom that writing takes a tenth of the time. */
   async flushWhenDue(): Promise<void> {
-    if (this.#waiting.length > 0 && this.#clock.monotonicMs() >= this.#nextFlushMs) await this.flush()
+    if (this.#clock.monotonicMs() >= this.dueMs) await this.flush()
   }
 
   /** Writes what waits: before a checkpoint, so that none is missed after a crash. */

@@ -5,10 +5,13 @@ import type { Logger } from '../base/log.ts'
 import type { Polled } from '../connector.ts'
 import { Graph } from '../dataflow/graph.ts'
 import type { Checkpoints } from '../state/checkpoints.ts'
+import { Alarm } from './alarm.ts'
 import type { Aside } from './aside.ts'
+import { Checkpointer } from './checkpointer.ts'
 import type { BuildJob, DataflowSpec, JobSection, JobSource, JobSpec, JobStatus } from './job.ts'
+import { pump } from './pump.ts'
 import { latestState } from './recovery.ts'
-import { prepareCheckpoint, type Running, statusOf } from './running.ts'
+import { closeJob, drain, type Running, statusOf } from './running.ts'
 
 /** Everything a dataflow needs from around it. */
 export interface DataflowContext {
@@ -26,11 +29,11 @@ export interface DataflowSettings {
   readonly checkpointIntervalMs: number
   /** Rows a poll may bring: a tick of this many takes a few milliseconds, which is how long a read may wait. */
   readonly rowsMax: number
-  /** How often idle watermarks and retention are looked at, milliseconds. */
-  readonly timerMs: number
+  /** The longest a dataflow sleeps, milliseconds: so late it notices that somebody has set the wall clock, which idle watermarks follow. */
+  readonly sleepMsMax: number
 }
 
-export const defaultSettings: DataflowSettings = { checkpointIntervalMs: 1000, rowsMax: 8192, timerMs: 50 }
+export const defaultSettings: DataflowSettings = { checkpointIntervalMs: 1000, rowsMax: 8192, sleepMsMax: 5000 }
 
 /**
  * Runs one graph: polls its sources, pushes what they bring, writes sinks, takes checkpoints. A tick (one batch through the
@@ -43,17 +46,14 @@ export class Dataflow {
   #context: DataflowContext
   #jobs = new Map<string, Running>()
   #turns: Promise<unknown> = Promise.resolve()
-  #checkpoints: Checkpoints | undefined
-  #dirty = false
-  /** The write of the last checkpoint, while it goes on beside the ticks. */
-  #saving: Promise<void> = Promise.resolve()
-  #epoch = 0
-  #checkpointMs = 0
-  #nextCheckpointMs = 0
+  #checkpointer: Checkpointer
+  #alarm: Alarm
+  /** A watermark has moved by time alone, and nothing came of it: worth saving at the end, but no checkpoint of its own. */
+  #timePassed = false
+  #running = false
   #paused: Promise<void> | undefined
   #resume = (): void => {}
   #stop = new AbortController()
-  #timer: Promise<void> | undefined
   /** What stopped it. From then on no turn begins: its state may be that of half a tick, which no checkpoint must hold. */
   #failure: EngineError | undefined
   #failed = (_error: EngineError): void => {}
@@ -69,7 +69,24 @@ export class Dataflow {
   constructor(id: string, context: DataflowContext) {
     this.id = id
     this.#context = context
-    this.#checkpoints = context.checkpoints?.(id)
+    const { clock, log, settings } = context
+    this.#checkpointer = new Checkpointer({
+      dataflow: id,
+      checkpoints: context.checkpoints?.(id),
+      clock,
+      log,
+      intervalMs: settings.checkpointIntervalMs,
+      graph: this.graph,
+      jobs: this.#jobs,
+      onFailure: error => this.#fail(error),
+      onSaved: () => this.#alarm.set(this.#checkpointer.dueMs),
+    })
+    this.#alarm = new Alarm({
+      clock,
+      signal: this.#stop.signal,
+      sleepMsMax: settings.sleepMsMax,
+      ring: () => this.#onAlarm(),
+    })
     this.done = new Promise((resolve, reject) => {
       this.#resolveDone = resolve
       this.#failed = reject
@@ -89,7 +106,7 @@ export class Dataflow {
 
   async #start(spec: DataflowSpec): Promise<void> {
     const saved = this.#context.checkpoints && (await latestState(spec, this.#context.checkpoints))
-    this.#epoch = saved?.epoch ?? 0
+    this.#checkpointer.restored(saved?.epoch ?? 0)
     // Jobs younger than the checkpoint come last, and build on restored ones.
     const restored = spec.jobs.filter(job => saved?.sections[job.name])
     for (const job of restored) this.#build(job, saved?.sections[job.name])
@@ -100,9 +117,10 @@ export class Dataflow {
       await this.#open(job.name, saved?.sections[job.name])
     }
     // Where it begins is a promise too: 'latest' must not mean a later one after a crash.
-    if (!saved?.own) await this.#checkpointNow()
-    this.#nextCheckpointMs = this.#context.clock.monotonicMs() + this.#context.settings.checkpointIntervalMs
-    this.#timer = this.#runTimer()
+    if (!saved?.own) await this.#checkpointer.takeNow()
+    this.#checkpointer.begin()
+    this.#running = true
+    this.#alarm.set(0)
     // Not before every sink is open: rows of one job reach the sinks of those that build on it.
     for (const job of this.#jobs.values()) this.#run(job)
     this.#resolveStarted()
@@ -120,7 +138,8 @@ export class Dataflow {
         throw error
       }
       this.#run(this.#job(spec.name))
-      if (!spec.ephemeral) await this.#checkpointNow()
+      if (!spec.ephemeral) await this.#checkpointer.takeNow()
+      this.#alarm.set(0)
     })
   }
 
@@ -133,7 +152,7 @@ export class Dataflow {
     if (this.#failure) return // `close` ends what is left of it
     await this.#turn(async () => {
       await this.#remove(name)
-      if (!job.spec.ephemeral) await this.#checkpointNow()
+      if (!job.spec.ephemeral) await this.#checkpointer.takeNow()
     })
   }
 
@@ -145,6 +164,7 @@ export class Dataflow {
       for (const job of this.#jobs.values()) job.polling = new AbortController()
       this.#paused = undefined
       this.#resume()
+      this.#alarm.set(0)
     } else if (this.#paused === undefined) {
       this.#paused = new Promise(resolve => {
         this.#resume = resolve
@@ -158,15 +178,15 @@ export class Dataflow {
     this.#stop.abort()
     for (const job of this.#jobs.values()) job.abort.abort()
     // One that is still starting waits for the other end in vain from now on.
-    if (this.#timer === undefined) for (const job of this.#jobs.values()) await this.#closeJob(job)
+    if (!this.#running) for (const job of this.#jobs.values()) await closeJob(job, this.#context.log)
     await this.#turns
     for (const job of this.#jobs.values()) await Promise.allSettled(job.pumps)
-    await this.#timer
+    if (this.#timePassed) this.#checkpointer.changed()
     try {
-      if (save && !this.#failure) await this.#turn(() => this.#checkpoint())
+      if (save && !this.#failure) await this.#turn(() => this.#checkpointer.take())
     } finally {
-      await this.#saving.catch(() => {}) // already told by #fail
-      for (const job of this.#jobs.values()) await this.#closeJob(job)
+      await this.#checkpointer.settled()
+      for (const job of this.#jobs.values()) await closeJob(job, this.#context.log)
       this.#jobs.clear()
       this.#resolveDone()
     }
@@ -178,8 +198,8 @@ export class Dataflow {
   }
 
   status(): JobStatus[] {
-    const { id: dataflow, graph } = this
-    const shared = { dataflow, epoch: this.#epoch, checkpointMs: this.#checkpointMs, stateBytes: graph.stateBytes() }
+    const { epoch, lastMs } = this.#checkpointer
+    const shared = { dataflow: this.id, epoch, checkpointMs: lastMs, stateBytes: this.graph.stateBytes() }
     const allEnded = this.#allEnded()
     return [...this.#jobs.values()].filter(job => !job.spec.ephemeral).map(job => statusOf(job, shared, allEnded))
   }
@@ -214,7 +234,7 @@ export class Dataflow {
     }
     if (!section) this.graph.start()
     built.begin(section === undefined)
-    await this.#drain(job)
+    await drain(job)
   }
 
   #run(job: Running): void {
@@ -229,31 +249,25 @@ export class Dataflow {
 
   async #pump(job: Running, input: JobSource): Promise<void> {
     const { signal } = job.abort
-    const { source } = input
-    const aborted = new Promise<void>(resolve => signal.addEventListener('abort', () => resolve(), { once: true }))
     signal.addEventListener('abort', () => job.polling.abort(), { once: true })
-    let polls = 0
     try {
-      while (!signal.aborted) {
-        if (this.#paused) await Promise.race([this.#paused, aborted])
-        if (signal.aborted) return
-        const polled = await source.poll(this.#context.settings.rowsMax, job.polling.signal)
-        if (signal.aborted) return
-        if (polled.kind === 'idle') {
-          await this.#context.clock.sleep(0, signal) // one that answers at once must not keep others from their turn
-          continue
-        }
-        await this.#turn(() => this.#tick(job, input, polled))
-        if (polled.kind === 'end') return
-        // Resolved promises alone never let messages and sockets in.
-        if (++polls % 4 === 0) await this.#context.clock.sleep(0)
-      }
+      await pump({
+        source: input.source,
+        rowsMax: this.#context.settings.rowsMax,
+        clock: this.#context.clock,
+        signal,
+        polling: () => job.polling.signal,
+        paused: () => this.#paused,
+        onPolled: polled => this.#turn(() => this.#tick(job, input, polled)),
+        onIdle: () => this.#partitionsMayBeNew(input),
+      })
     } catch (error) {
       this.#fail(error)
     }
   }
 
-  async #tick(job: Running, { id, source, node, deadLetters }: JobSource, polled: Polled): Promise<void> {
+  async #tick(job: Running, input: JobSource, polled: Polled): Promise<void> {
+    const { id, source, node, deadLetters } = input
     if (polled.kind === 'end') {
       job.ended.add(id)
       node.end()
@@ -269,15 +283,18 @@ export class Dataflow {
       }
     }
     job.positions.set(id, source.position())
-    this.#dirty = true
-    for (const each of this.#jobs.values()) await this.#drain(each)
+    this.#checkpointer.changed()
+    for (const each of this.#jobs.values()) await drain(each)
     if (polled.kind === 'end') await this.#maybeEnded()
+    this.#alarm.set(this.#nextMs([input]))
   }
 
-  async #drain({ spec, built: { output }, aside }: Running): Promise<void> {
-    for (const batch of output?.take() ?? []) await output?.sink.write(batch)
-    if (spec.ephemeral) aside.forget()
-    else await aside.flushWhenDue()
+  /** One that has never brought a row counts too: it holds the watermark until it is idle. */
+  #partitionsMayBeNew({ source, node }: JobSource): void {
+    const { clock } = this.#context
+    const nowMs = clock.nowMs()
+    node.setPartitions(source.partitions(), nowMs)
+    this.#alarm.set(clock.monotonicMs() + node.nextTickMs(nowMs) - nowMs)
   }
 
   /** There is a source, and every source has given everything. */
@@ -289,105 +306,46 @@ export class Dataflow {
   async #maybeEnded(): Promise<void> {
     if (!this.#allEnded()) return
     // Who waits for the end wants to see what came out of it.
-    await this.#checkpoint()
+    await this.#checkpointer.take()
     this.#resolveDone()
   }
 
-  async #runTimer(): Promise<void> {
-    const { clock, settings } = this.#context
-    const { signal } = this.#stop
-    while (!signal.aborted) {
-      await clock.sleep(settings.timerMs, signal)
-      if (signal.aborted) return
-      try {
-        await this.#turn(() => this.#onTimer())
-      } catch (error) {
-        this.#fail(error)
-      }
-    }
-  }
-
-  async #onTimer(): Promise<void> {
-    const nowMs = this.#context.clock.nowMs()
-    for (const job of this.#paused ? [] : this.#jobs.values()) {
-      for (const { id, node, source } of job.built.sources) {
-        if (job.ended.has(id)) continue
-        const before = node.watermark
-        node.setPartitions(source.partitions(), nowMs)
-        node.tick(nowMs)
-        if (node.watermark !== before) this.#dirty = true
-      }
-    }
-    for (const job of this.#jobs.values()) await this.#drain(job)
-    if (this.#dirty && this.#context.clock.monotonicMs() >= this.#nextCheckpointMs) await this.#checkpoint()
-  }
-
-  /**
-   * State, positions and prepared commits become durable as one epoch; then sinks commit and sources acknowledge. The store reads
-   * the state before its call returns, so where no sink waits for its commit the ticks go on while the disk writes.
-   */
-  async #checkpoint(): Promise<void> {
-    if (!this.#checkpoints || !this.#dirty) return
+  async #onAlarm(): Promise<void> {
     try {
-      await this.#saving
-      await this.#save(this.#checkpoints)
+      await this.#turn(() => this.#timeHasPassed())
     } catch (error) {
-      // Some sinks may have prepared and others not: only a new start from the last checkpoint puts that right.
       this.#fail(error)
-      throw error
     }
   }
 
-  /** The same, changed or not, and durable when it resolves. */
-  async #checkpointNow(): Promise<void> {
-    this.#dirty = true
-    await this.#checkpoint()
-    await this.#saving
+  async #timeHasPassed(): Promise<void> {
+    const nowMs = this.#context.clock.nowMs()
+    const reading = this.#reading()
+    for (const { node, source } of reading) {
+      const before = node.watermark
+      node.setPartitions(source.partitions(), nowMs)
+      if (node.tick(nowMs)) this.#checkpointer.changed()
+      if (node.watermark !== before) this.#timePassed = true
+    }
+    for (const job of this.#jobs.values()) if (await drain(job)) this.#checkpointer.changed()
+    await this.#checkpointer.takeWhenDue()
+    this.#alarm.rearm(this.#nextMs(reading))
   }
 
-  async #save(checkpoints: Checkpoints): Promise<void> {
-    this.#nextCheckpointMs = Number.POSITIVE_INFINITY
-    const startMs = this.#context.clock.monotonicMs()
-    const epoch = this.#epoch + 1
-    for (const { aside } of this.#jobs.values()) await aside.flush()
-    const prepared = await prepareCheckpoint(this.#jobs.values(), this.graph.snapshot(), epoch)
-    const { sections, commits, acknowledgements } = prepared
-    this.#dirty = false
-    const durable = checkpoints.write(epoch, sections)
-    const finish = async (): Promise<void> => {
-      await durable
-      this.#epoch = epoch
-      for (const commit of commits) await commit()
-      this.#afterCheckpoint(startMs)
-    }
-    if (commits.length > 0) {
-      await finish()
-      this.#saving = this.#acknowledge(acknowledgements)
-    } else {
-      this.#saving = finish().then(() => this.#acknowledge(acknowledgements))
-      this.#saving.catch(error => this.#fail(error))
-    }
+  /** Sources that may still bring something. */
+  #reading(): JobSource[] {
+    if (this.#paused) return []
+    return [...this.#jobs.values()].flatMap(({ built, ended }) => built.sources.filter(({ id }) => !ended.has(id)))
   }
 
-  #afterCheckpoint(startMs: number): void {
-    const { clock, settings, log } = this.#context
-    this.#checkpointMs = clock.monotonicMs() - startMs
-    this.#nextCheckpointMs = clock.monotonicMs() + Math.max(settings.checkpointIntervalMs, 9 * this.#checkpointMs)
-    log.debug({ dataflow: this.id, epoch: this.#epoch, ms: Math.round(this.#checkpointMs) }, 'checkpoint')
-  }
-
-  /** Brokers that do not hear of it keep more than they need: no reason to fail. */
-  async #acknowledge(acknowledgements: readonly (() => Promise<void> | undefined)[]): Promise<void> {
-    for (const acknowledge of acknowledgements) {
-      try {
-        await acknowledge()
-      } catch (error) {
-        this.#context.log.warn(
-          { dataflow: this.id, error: String(error) },
-          'a source could not be told of a checkpoint',
-        )
-      }
-    }
+  /** When there is something to do though nothing comes, monotonic: a checkpoint, rows put aside, a watermark of one of these sources. */
+  #nextMs(sources: readonly JobSource[]): number {
+    const { clock } = this.#context
+    const nowMs = clock.nowMs()
+    let next = this.#checkpointer.dueMs
+    for (const { aside } of this.#jobs.values()) next = Math.min(next, aside.dueMs)
+    for (const { node } of sources) next = Math.min(next, clock.monotonicMs() + node.nextTickMs(nowMs) - nowMs)
+    return next
   }
 
   async #remove(name: string): Promise<void> {
@@ -395,16 +353,7 @@ export class Dataflow {
     this.#jobs.delete(name)
     job.built.end?.()
     for (const node of job.built.nodes.toReversed()) this.graph.remove(node)
-    await this.#closeJob(job)
-  }
-
-  async #closeJob({ built, spec }: Running): Promise<void> {
-    const closing = [...built.sources.map(s => s.source.close()), built.output?.sink.close()]
-    for (const result of await Promise.allSettled(closing)) {
-      if (result.status === 'rejected') {
-        this.#context.log.warn({ job: spec.name, error: String(result.reason) }, 'could not close cleanly')
-      }
-    }
+    await closeJob(job, this.#context.log)
   }
 
   #fail(error: unknown): void {

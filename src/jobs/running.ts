@@ -1,7 +1,7 @@
+import type { Logger } from '../base/log.ts'
 import type { Position } from '../connector.ts'
-import type { StateSnapshot } from '../dataflow/operator.ts'
 import type { Aside } from './aside.ts'
-import type { BuiltJob, JobSection, JobSpec, JobStatus } from './job.ts'
+import type { BuiltJob, JobSpec, JobStatus } from './job.ts'
 
 /** A job in a graph, and how far it is. */
 export interface Running {
@@ -18,42 +18,22 @@ export interface Running {
   readonly positions: Map<string, Position>
 }
 
-/** What a checkpoint holds, and what is to be done in this order once it is durable. */
-export interface PreparedCheckpoint {
-  readonly sections: Readonly<Record<string, JobSection>>
-  readonly commits: readonly (() => Promise<void>)[]
-  readonly acknowledgements: readonly (() => Promise<void> | undefined)[]
+/** Writes what a tick left for the job's sink, and what it put aside. True when the sink got something. */
+export async function drain({ spec, built: { output }, aside }: Running): Promise<boolean> {
+  const batches = output?.take() ?? []
+  for (const batch of batches) await output?.sink.write(batch)
+  if (spec.ephemeral) aside.forget()
+  else await aside.flushWhenDue()
+  return batches.length > 0 && !spec.ephemeral
 }
 
-/** Prepares every sink for `epoch` and gathers what a checkpoint needs; `state` is by node. Subscriptions are not in it. Only between ticks. */
-export async function prepareCheckpoint(
-  jobs: Iterable<Running>,
-  state: Readonly<Record<string, StateSnapshot>>,
-  epoch: number,
-): Promise<PreparedCheckpoint> {
-  const sections: Record<string, JobSection> = {}
-  const commits: (() => Promise<void>)[] = []
-  const acknowledgements: (() => Promise<void> | undefined)[] = []
-  for (const { spec, built, aside, positions } of jobs) {
-    if (spec.ephemeral) continue
-    const watermarks: Record<string, StateSnapshot> = {}
-    for (const { id, source, node } of built.sources) {
-      watermarks[id] = node.snapshot()
-      const position = positions.get(id)
-      if (position) acknowledgements.push(() => source.acknowledge?.(position))
-    }
-    const sink = built.output?.sink
-    const prepared = await sink?.prepare(epoch)
-    if (sink && prepared) commits.push(() => sink.commit(prepared))
-    sections[spec.name] = {
-      positions: Object.fromEntries(positions),
-      watermarks,
-      operators: Object.fromEntries(Object.entries(state).filter(([node]) => node.startsWith(`${spec.name}/`))),
-      prepared,
-      asideCount: aside.count,
-    }
+/** Closes its sources and its sink; what was not committed never becomes visible. */
+export async function closeJob({ built, spec }: Running, log: Logger): Promise<void> {
+  const closing = [...built.sources.map(s => s.source.close()), built.output?.sink.close()]
+  for (const result of await Promise.allSettled(closing)) {
+    if (result.status === 'rejected')
+      log.warn({ job: spec.name, error: String(result.reason) }, 'could not close cleanly')
   }
-  return { sections, commits, acknowledgements }
 }
 
 /** What the outside may know of it; `shared` is of the whole dataflow. */

@@ -88,7 +88,7 @@ function create(sink: Sink) {
     build,
     checkpoints,
     aside: job => new Aside(job, { put: async () => {} }, systemClock, () => ''),
-    settings: { ...defaultSettings, checkpointIntervalMs: 0, timerMs: 1 },
+    settings: { ...defaultSettings, checkpointIntervalMs: 0, sleepMsMax: 1 },
   })
   const jobs = [
     { name: 'numbers', definition: undefined },

@@ -55,10 +55,13 @@ export class ManualClock implements Clock {
   /** Lets timers run that sleep until then; the wall stands still. */
   pass(ms: number): void {
     this.#monotonicMs += ms
-    for (const sleeper of [...this.#sleepers]) {
-      if (sleeper.untilMs > this.#monotonicMs) continue
-      if (sleeper.signal) this.#awake.add(sleeper.signal)
-      sleeper.wake()
+    const sleepers = [...this.#sleepers]
+    const woken = sleepers.filter(sleeper => sleeper.untilMs <= this.#monotonicMs)
+    const asleep = new Set(sleepers.filter(sleeper => !woken.includes(sleeper)).map(sleeper => sleeper.signal))
+    for (const { signal, wake } of woken) {
+      // Whoever still sleeps under the same signal has asked for an earlier time meanwhile, and does nothing at this one.
+      if (signal && !asleep.has(signal)) this.#awake.add(signal)
+      wake()
     }
   }
 

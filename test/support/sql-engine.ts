@@ -15,6 +15,8 @@ import { Watch } from './watched.ts'
 /** Noon of the day whose morning the records of tests are of. */
 const START = '2026-01-01T12:00:00Z'
 const CHECKPOINT_MS = 1000
+/** Jobs look at the wall clock so often; a round of `settle` is longer. */
+const SLEEP_MS = 50
 /** Rounds of the event loop after which jobs that have not come to rest never will. */
 const TURNS_MAX = 20_000
 
@@ -151,7 +153,7 @@ export class SqlEngine {
   async #start(): Promise<void> {
     const common = { dataDir: this.dir, clock: this.clock, log: silentLogger }
     const watched = connectors.map(c => this.#watch.watched(c))
-    const settings = { rowsMax: this.#rowsMax, checkpointIntervalMs: CHECKPOINT_MS }
+    const settings = { rowsMax: this.#rowsMax, checkpointIntervalMs: CHECKPOINT_MS, sleepMsMax: SLEEP_MS }
     const newHost = () => createHost({ ...common, connectors: watched, settings })
     const engine = await Engine.open({ ...common, connectors: watched, hostsMax: 2, newHost })
     const session = await engine.connect({ user: 'tidemark', database: 'tidemark', settings: new Map() })
