@@ -1,5 +1,5 @@
 import type { Clock } from '../../src/base/clock.ts'
-import { EngineError } from '../../src/base/errors.ts'
+import { EngineError, toEngineError } from '../../src/base/errors.ts'
 import type { Logger } from '../../src/base/log.ts'
 import { brokerError, Command } from './commands.ts'
 import { type Address, Connection, type Security } from './connection.ts'
@@ -33,7 +33,7 @@ export class PulsarClient {
   readonly log: Logger
   readonly #options: ClientOptions
   readonly #connections = new Map<string, Promise<Connection>>()
-  #nextConsumer = 1
+  #nextId = 1
   #closed = false
 
   constructor(options: ClientOptions, clock: Clock, log: Logger) {
@@ -42,16 +42,16 @@ export class PulsarClient {
     this.log = log
   }
 
-  /** An id that no other consumer of any connection has. */
-  newConsumerId(): number {
-    return this.#nextConsumer++
+  /** An id that no other consumer or producer of any connection has. */
+  newId(): number {
+    return this.#nextId++
   }
 
-  /** How many partitions a topic has; 0 for a topic without. Throws 42P01 when it does not exist. */
-  async partitionCount(topic: string): Promise<number> {
+  /** How many partitions a topic has; 0 for a topic without. Throws 42P01 when it does not exist, unless the broker shall make it as it likes. */
+  async partitionCount(topic: string, create = false): Promise<number> {
     const doing = `find the topic ${topic}`
     const connection = await this.#any()
-    const answer = await connection.request(Command.partitionedMetadata, doing, w => w.text(1, topic).flag(6, false))
+    const answer = await connection.request(Command.partitionedMetadata, doing, w => w.text(1, topic).flag(6, create))
     let [partitions, response, code, message] = [0, 0, 0, '']
     for (let field = answer.next(); field; field = answer.next()) {
       if (field === 1) partitions = answer.value
@@ -91,6 +91,26 @@ export class PulsarClient {
       actor: 'external',
       retryable: true,
     })
+  }
+
+  /** What `work` gives, tried again with growing pauses while it fails in a way that waiting may heal, for `timeoutMs` at most. */
+  async retrying<T>(
+    timeoutMs: number,
+    work: () => Promise<T>,
+    mayHeal = (error: EngineError): boolean => error.retryable,
+  ): Promise<T> {
+    const start = this.clock.monotonicMs()
+    for (let failures = 0; ; failures++) {
+      try {
+        return await work()
+      } catch (cause) {
+        const error = toEngineError(cause)
+        const pause = backoffMs(failures)
+        if (!mayHeal(error) || this.#closed || this.clock.monotonicMs() + pause - start > timeoutMs) throw error
+        this.log.info({ error: error.message }, 'trying again')
+        await this.clock.sleep(pause)
+      }
+    }
   }
 
   close(): void {

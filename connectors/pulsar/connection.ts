@@ -1,8 +1,8 @@
 import { connect as connectTcp, type Socket, type SocketConstructorOpts } from 'node:net'
 import { type ConnectionOptions, connect as connectTls } from 'node:tls'
 import { EngineError } from '../../src/base/errors.ts'
-import { ANSWER_ID_FIELD, brokerError, Command, REQUEST_ID_FIELD } from './commands.ts'
-import { readMessageId } from './message-id.ts'
+import { ANSWER_ERROR_FIELDS, ANSWER_ID_FIELD, brokerError, Command, REQUEST_ID_FIELD } from './commands.ts'
+import { type MessageId, NOWHERE, readMessageId } from './message-id.ts'
 import { ProtoReader, ProtoWriter } from './protobuf.ts'
 
 /** How to log in, and whom to trust. PEM texts. */
@@ -24,6 +24,15 @@ export interface ConsumerInbox {
   /** Metadata and payload lie in bytes[at … end), which is the consumer's to keep. */
   entry(bytes: Uint8Array, at: number, end: number, ledger: number, entry: number): void
   /** The broker gave the consumer up, or the connection is lost: it must subscribe again. */
+  lost(why: EngineError): void
+}
+
+/** Takes what a broker answers to one producer. Calls must not throw. */
+export interface ProducerInbox {
+  /** Everything up to this sequence id was stored, the last entry under `id`; or was dropped as stored before: then the id is below zero. */
+  stored(sequenceId: number, id: MessageId): void
+  refused(sequenceId: number, why: EngineError): void
+  /** The broker gave the producer up, or the connection is lost: it must introduce itself again. */
   lost(why: EngineError): void
 }
 
@@ -53,6 +62,9 @@ export class Connection {
   readonly #name: string
   readonly #waiting = new Map<number, Waiting>()
   readonly #consumers = new Map<number, ConsumerInbox>()
+  readonly #producers = new Map<number, ProducerInbox>()
+  /** The most that the broker takes in one message; given at login. */
+  messageBytesMax = 5 << 20
   #nextRequest = 1
   #failure: EngineError | undefined
   #onConnected: (() => void) | undefined
@@ -149,6 +161,19 @@ export class Connection {
     this.#consumers.delete(consumer)
   }
 
+  attachProducer(producer: number, inbox: ProducerInbox): void {
+    this.#producers.set(producer, inbox)
+  }
+
+  detachProducer(producer: number): void {
+    this.#producers.delete(producer)
+  }
+
+  /** Sends a whole frame, which must stay untouched until it is answered. */
+  sendFrame(frame: Uint8Array): void {
+    if (!this.#failure) this.#socket.write(frame)
+  }
+
   close(): void {
     this.#fail(this.#lost('closed'))
     this.#socket.destroy()
@@ -237,8 +262,9 @@ export class Connection {
     if (!body) throw new RangeError('a command without content')
     if (type === Command.message) this.#entry(frame, body, commandEnd)
     else if (type === Command.ping) this.send(Command.pong, () => undefined)
-    else if (type === Command.connected) this.#onConnected?.()
-    else if (type === Command.closeConsumer) this.#consumerClosed(body)
+    else if (type === Command.connected) this.#loggedIn(body)
+    else if (type === Command.sendReceipt || type === Command.sendError) this.#sent(type, body)
+    else if (type === Command.closeConsumer || type === Command.closeProducer) this.#givenUp(type, body)
     else if (type === Command.authChallenge) this.#authenticateAgain()
     else if (ANSWER_ID_FIELD.has(type)) this.#answer(type, body)
   }
@@ -253,11 +279,34 @@ export class Connection {
     this.#consumers.get(consumer)?.entry(frame, at, frame.length, id.ledger, id.entry)
   }
 
-  #consumerClosed(command: ProtoReader): void {
-    let consumer = NaN
-    for (let field = command.next(); field; field = command.next()) if (field === 1) consumer = command.value
-    const inbox = this.#consumers.get(consumer)
-    this.#consumers.delete(consumer)
+  #loggedIn(body: ProtoReader): void {
+    for (let field = body.next(); field; field = body.next())
+      if (field === 3 && body.value > 0) this.messageBytesMax = body.value
+    this.#onConnected?.()
+  }
+
+  #sent(type: number, body: ProtoReader): void {
+    let [producer, sequenceId, highest, code, message, id] = [NaN, NaN, 0, 0, '', NOWHERE]
+    for (let field = body.next(); field; field = body.next()) {
+      if (field === 1) producer = body.value
+      else if (field === 2) sequenceId = body.value
+      else if (field === 3 && type === Command.sendError) code = body.value
+      else if (field === 4 && type === Command.sendError) message = body.text
+      else if (field === 3) id = readMessageId(body.message())
+      else if (field === 4) highest = body.value
+    }
+    const inbox = this.#producers.get(producer)
+    if (type === Command.sendReceipt) inbox?.stored(Math.max(sequenceId, highest), id)
+    else inbox?.refused(sequenceId, brokerError(code, 'store messages', message))
+  }
+
+  #givenUp(type: number, command: ProtoReader): void {
+    let id = NaN
+    for (let field = command.next(); field; field = command.next()) if (field === 1) id = command.value
+    const all: Map<number, ConsumerInbox | ProducerInbox> =
+      type === Command.closeConsumer ? this.#consumers : this.#producers
+    const inbox = all.get(id)
+    all.delete(id)
     inbox?.lost(this.#lost('the broker gave the topic away'))
   }
 
@@ -273,23 +322,25 @@ export class Connection {
 
   #answer(type: number, body: ProtoReader): void {
     const start = body.at
-    let id = -1
-    let code = 0
-    let message = ''
+    let [id, code, message, ready] = [-1, -1, '', true]
     const idField = ANSWER_ID_FIELD.get(type)
+    const [codeField, messageField] = ANSWER_ERROR_FIELDS.get(type) ?? []
     for (let field = body.next(); field; field = body.next()) {
       if (field === idField) id = body.value
-      else if (type === Command.error && field === 2) code = body.value
-      else if (type === Command.error && field === 3) message = body.text
+      else if (field === codeField) code = body.value
+      else if (field === messageField) message = body.text
+      else if (field === 6 && type === Command.producerSuccess) ready = body.value === 1
     }
     const end = body.at
     if (type === Command.error && this.#onRefused) {
       this.#onRefused(brokerError(code, 'log in', message))
       return
     }
+    // A producer that waits for its turn is answered a second time.
+    if (!ready) return
     const waiting = this.#waiting.get(id)
     this.#waiting.delete(id)
-    if (type === Command.error) waiting?.reject(brokerError(code, waiting.doing, message))
+    if (code >= 0) waiting?.reject(brokerError(code, waiting.doing, message))
     else waiting?.resolve(new ProtoReader(body.bytes, start, end))
   }
 
@@ -309,8 +360,9 @@ export class Connection {
     this.#onRefused?.(error)
     for (const waiting of this.#waiting.values()) waiting.reject(error)
     this.#waiting.clear()
-    for (const inbox of this.#consumers.values()) inbox.lost(error)
+    for (const inbox of [...this.#consumers.values(), ...this.#producers.values()]) inbox.lost(error)
     this.#consumers.clear()
+    this.#producers.clear()
   }
 }
 

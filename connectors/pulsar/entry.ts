@@ -1,18 +1,13 @@
 /** What a broker stores in one piece: a message, or a batch of them. https://pulsar.apache.org/docs/next/developing-binary-protocol/ */
-import { constants, inflateSync, zstdDecompressSync } from 'node:zlib'
 import { crc32c } from '../../src/base/crc32c.ts'
 import { EngineError, notSupported } from '../../src/base/errors.ts'
 import type { Int64 } from '../../src/batch/types.ts'
 import type { RecordDecoder, RecordHeader } from '../../src/connector.ts'
-import { corrupt } from '../../src/format/lz.ts'
-import { lz4DecodeBlock } from '../../src/format/lz4.ts'
-import { snappyDecode, snappySize } from '../../src/format/snappy.ts'
+import { unpack } from './compression.ts'
 import { ProtoReader } from './protobuf.ts'
 
 const MAGIC_BROKER_METADATA = 0x0e02
 const MAGIC_CHECKSUM = 0x0e01
-/** One entry unpacked is at most this: a small one of zeros must not take all memory. */
-const UNPACKED_BYTES_MAX = 128 << 20
 
 /** Which of its times a message goes by; one without an event time goes by that of its publishing. */
 export type MessageTime = 'event' | 'publish'
@@ -90,8 +85,6 @@ export class EntryCursor {
     } else {
       // A key outside the batch follows what was unpacked, so that both lie in one memory.
       const keyBytes = entry.keyStart < 0 || entry.count >= 0 ? 0 : entry.keyEnd - entry.keyStart
-      if (entry.unpackedSize < 0 || entry.unpackedSize > UNPACKED_BYTES_MAX)
-        throw corrupt(CODECS[entry.codec] ?? 'data')
       const bytes = unpack(entry.codec, frame.subarray(meta.end, end), entry.unpackedSize, keyBytes)
       if (keyBytes > 0) {
         bytes.set(frame.subarray(entry.keyStart, entry.keyEnd), entry.unpackedSize)
@@ -244,40 +237,6 @@ function decodeBase64(bytes: Uint8Array, fields: MessageFields): void {
   )
   bytes.set(key, fields.keyStart)
   fields.keyEnd = fields.keyStart + key.length
-}
-
-const CODECS = ['none', 'lz4', 'zlib', 'zstd', 'snappy'] as const
-
-/** Into memory of its own with `spare` bytes behind. */
-function unpack(codec: number, packed: Uint8Array, size: number, spare: number): Uint8Array {
-  const name = CODECS[codec]
-  if (name === undefined) throw notSupported(`compression ${codec} of Pulsar`)
-  const to = new Uint8Array(size + spare)
-  let end = 0
-  if (name === 'lz4') end = lz4DecodeBlock(packed, 0, packed.length, to, 0, 0)
-  else if (name === 'snappy') {
-    if (snappySize(packed, 0, packed.length) !== size) throw corrupt(name)
-    end = snappyDecode(packed, 0, packed.length, to, 0)
-  } else {
-    const unpacked = inflate(name, packed, size)
-    if (spare === 0 && unpacked.length === size) return unpacked
-    if (unpacked.length !== size) throw corrupt(name)
-    to.set(unpacked)
-    end = size
-  }
-  if (end !== size) throw corrupt(name)
-  return to
-}
-
-function inflate(name: 'none' | 'zlib' | 'zstd', packed: Uint8Array, size: number): Uint8Array {
-  try {
-    const options = { maxOutputLength: Math.max(size, 1) }
-    if (name !== 'zlib') return zstdDecompressSync(packed, options)
-    // Java's client flushes such a stream and never ends it.
-    return inflateSync(packed, { ...options, finishFlush: constants.Z_SYNC_FLUSH })
-  } catch {
-    throw corrupt(name)
-  }
 }
 
 /** One number an entry, as Pulsar's own functions make it; messages of a batch share it. */

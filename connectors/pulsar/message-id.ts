@@ -19,6 +19,7 @@ export interface MessageId {
 export type From = Place | 'earliest' | { readonly timestampMs: number }
 
 export const NOTHING = -1
+export const NOWHERE: MessageId = { ledger: NOTHING, entry: NOTHING, batch: NOTHING }
 
 /** Which of two entries comes first: negative, 0 or positive. */
 export function compareEntries(a: { ledger: number; entry: number }, b: { ledger: number; entry: number }): number {
@@ -27,7 +28,7 @@ export function compareEntries(a: { ledger: number; entry: number }, b: { ledger
 
 /** A MessageIdData. */
 export function readMessageId(reader: ProtoReader): MessageId {
-  let [ledger, entry, batch] = [NOTHING, NOTHING, NOTHING]
+  let { ledger, entry, batch } = NOWHERE
   for (let field = reader.next(); field; field = reader.next()) {
     if (field === 1) ledger = reader.value
     else if (field === 2) entry = reader.value

@@ -1,7 +1,8 @@
-/** The options of Pulsar sources, and the door from their parsed values to typed objects. */
+/** The options of Pulsar sources and sinks, and the door from their parsed values to typed objects. */
 import { readFileSync } from 'node:fs'
 import { EngineError, notSupported } from '../../src/base/errors.ts'
 import {
+  booleanWord,
   byteSize,
   type Start as CommonStart,
   oneOf,
@@ -10,8 +11,11 @@ import {
 } from '../../src/base/option-parsers.ts'
 import type { Option, OptionValues } from '../../src/connector.ts'
 import { type ClientOptions, parseAddress } from './client.ts'
+import { CODECS, type Codec } from './compression.ts'
 import type { Address } from './connection.ts'
 import type { MessageTime } from './entry.ts'
+import type { Hashing } from './key-hash.ts'
+import type { UploadedSchema } from './partition-producer.ts'
 import { fullTopicName } from './topic-name.ts'
 
 /** A message to begin with; `partition` −1 in a topic without partitions. */
@@ -33,6 +37,23 @@ export interface PulsarSourceOptions {
   readonly time: MessageTime
   readonly bufferBytes: number
   readonly metadataRefreshMs: number
+}
+
+export interface PulsarSinkOptions {
+  readonly client: ClientOptions
+  /** Full name. */
+  readonly topic: string
+  readonly delivery: 'exactly_once' | 'at_least_once'
+  /** Undefined: transactions where the cluster has them. */
+  readonly exactlyOnce: 'transactions' | 'deduplication' | undefined
+  readonly codec: Codec
+  readonly hashing: Hashing
+  readonly schema: UploadedSchema | undefined
+  readonly transactionTimeoutMs: number
+  readonly deliveryTimeoutMs: number
+  readonly bufferBytesMax: number
+  /** The broker may make the topic, as it likes. */
+  readonly create: boolean
 }
 
 function parseUrl(value: string): Address[] {
@@ -68,7 +89,7 @@ function parseMessages(value: string): { readonly messages: readonly StartMessag
 
 const AUTHENTICATIONS = ['none', 'token', 'tls'] as const
 
-/** Of the connection and of sources; see `Connector.options`. */
+/** Of the connection and of both directions; see `Connector.options`. */
 export const pulsarOptions: readonly Option[] = [
   {
     name: 'url',
@@ -144,6 +165,55 @@ export const pulsarOptions: readonly Option[] = [
     parse: wholeNumber('metadata_refresh_ms', 100, 3_600_000),
     default: '10000',
   },
+  {
+    name: 'delivery',
+    doc: 'Sink: exactly_once shows rows with each checkpoint, once; at_least_once writes at once, and again after a crash.',
+    parse: oneOf('delivery', ['exactly_once', 'at_least_once']),
+    default: 'exactly_once',
+  },
+  {
+    name: 'exactly_once',
+    doc: 'Sink: how: by transactions, or by deduplication of a producer name; default: transactions where the cluster has them.',
+    parse: oneOf('exactly_once', ['transactions', 'deduplication']),
+  },
+  {
+    name: 'compression',
+    doc: 'Sink: none, lz4, zlib, zstd or snappy.',
+    parse: oneOf('compression', CODECS),
+    default: 'none',
+  },
+  {
+    name: 'hashing_scheme',
+    doc: 'Sink: how keys choose partitions: java (JavaStringHash, the default of Java clients) or murmur3 (Murmur3_32Hash).',
+    parse: oneOf('hashing_scheme', ['java', 'murmur3']),
+    default: 'java',
+  },
+  {
+    name: 'transaction_timeout_ms',
+    // An open transaction holds its partitions back for all readers; one that times out loses rows that a checkpoint holds as written.
+    doc: 'Sink: how long a transaction may stay open, also while this program is down.',
+    parse: wholeNumber('transaction_timeout_ms', 10_000, 30 * 86_400_000),
+    default: '86400000',
+  },
+  {
+    name: 'delivery_timeout_ms',
+    doc: 'Sink: how long to try to deliver before the job fails and starts again from its checkpoint.',
+    parse: wholeNumber('delivery_timeout_ms', 1000, 3_600_000),
+    default: '120000',
+  },
+  {
+    name: 'buffer_memory',
+    // Enough for thirty entries under way to each of four partitions.
+    doc: 'Sink: bytes written and not yet stored; more waits.',
+    parse: byteSize('buffer_memory'),
+    default: '16 MB',
+  },
+  {
+    name: 'create_topic',
+    doc: 'Sink: let the broker make the topic when it is not there.',
+    parse: booleanWord('create_topic'),
+    default: 'true',
+  },
 ]
 
 /** Throws 22023 for what cannot be used together. */
@@ -158,6 +228,26 @@ export function pulsarSourceOptions(values: OptionValues): PulsarSourceOptions {
     time: given.record_time ?? 'event',
     bufferBytes: given.receive_buffer ?? 32 << 20,
     metadataRefreshMs: given.metadata_refresh_ms ?? 10_000,
+  }
+}
+
+/** Throws 22023 for what cannot be used together. */
+export function pulsarSinkOptions(values: OptionValues): PulsarSinkOptions {
+  const given = values as Partial<Values> // Parsed by `pulsarOptions`.
+  if (given.topic?.length !== 1)
+    throw new EngineError('22023', 'a Pulsar sink needs one topic', { hint: "Say topic = 'tenant/namespace/topic'." })
+  return {
+    client: clientOptions(given),
+    topic: given.topic[0],
+    delivery: given.delivery ?? 'exactly_once',
+    exactlyOnce: given.exactly_once,
+    codec: given.compression ?? 'none',
+    hashing: given.hashing_scheme ?? 'java',
+    schema: undefined,
+    transactionTimeoutMs: given.transaction_timeout_ms ?? 86_400_000,
+    deliveryTimeoutMs: given.delivery_timeout_ms ?? 120_000,
+    bufferBytesMax: given.buffer_memory ?? 16 << 20,
+    create: given.create_topic ?? true,
   }
 }
 
@@ -216,4 +306,12 @@ interface Values {
   record_time: MessageTime
   receive_buffer: number
   metadata_refresh_ms: number
+  delivery: PulsarSinkOptions['delivery']
+  exactly_once: 'transactions' | 'deduplication'
+  compression: Codec
+  hashing_scheme: Hashing
+  transaction_timeout_ms: number
+  delivery_timeout_ms: number
+  buffer_memory: number
+  create_topic: boolean
 }

@@ -8,7 +8,7 @@ import {
   compareEntries,
   type From,
   type MessageId,
-  NOTHING,
+  NOWHERE,
   printFrom,
   readMessageId,
   writeMessageId,
@@ -96,7 +96,7 @@ export class PartitionConsumer implements ConsumerInbox {
     this.#client = client
     this.#options = options
     this.#wake = wake
-    this.#id = client.newConsumerId()
+    this.#id = client.newId()
   }
 
   /** Subscribes for the first time; fails as the broker says. Bounded: until the last message that is there now. */
@@ -331,8 +331,7 @@ interface TopicEnd {
 }
 
 function readEnd(answer: ProtoReader): TopicEnd {
-  const none: MessageId = { ledger: NOTHING, entry: NOTHING, batch: NOTHING }
-  let [last, deleted] = [none, none]
+  let [last, deleted] = [NOWHERE, NOWHERE]
   for (let field = answer.next(); field; field = answer.next()) {
     if (field === 1) last = readMessageId(answer.message())
     else if (field === 3) deleted = readMessageId(answer.message())

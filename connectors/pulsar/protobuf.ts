@@ -111,6 +111,12 @@ export class ProtoWriter {
 
   #varint(value: number | bigint): void {
     this.#room(10)
+    if (typeof value === 'number' && value <= 0x7fffffff) {
+      let small = value
+      for (; small > 127; small >>>= 7) this.#bytes[this.#at++] = (small & 127) | 128
+      this.#bytes[this.#at++] = small
+      return
+    }
     let rest = BigInt(value)
     for (; rest > 127n; rest >>= 7n) this.#bytes[this.#at++] = Number(rest & 127n) | 128
     this.#bytes[this.#at++] = Number(rest)

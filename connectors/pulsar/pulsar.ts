@@ -1,14 +1,16 @@
 import type { Connector } from '../../src/connector.ts'
 import { pulsarOptions } from './options.ts'
 import { sampleTopic } from './sample.ts'
+import { PulsarSink } from './sink.ts'
 import { PulsarSource } from './source.ts'
 
-/** Topics of Apache Pulsar 2.11 and newer, to be read. */
+/** Topics of Apache Pulsar 2.11 and newer, in and out; exactly once where the cluster has transactions or deduplication. */
 export const pulsar: Connector = {
   name: 'pulsar',
   doc: 'Topics of Apache Pulsar.',
   options: pulsarOptions,
   keyed: true,
   source: context => new PulsarSource(context),
+  sink: context => new PulsarSink(context),
   sample: sampleTopic,
 }

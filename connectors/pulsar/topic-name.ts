@@ -27,6 +27,11 @@ export function fullTopicName(text: string): string {
   )
 }
 
+/** The topics that hold a topic's messages; a topic without partitions (`count` 0) is its own. */
+export function partitionsOf(topic: string, count: number): string[] {
+  return count === 0 ? [topic] : Array.from({ length: count }, (_, partition) => `${topic}-partition-${partition}`)
+}
+
 /** Of a partition, without what every name begins with. */
 export function shortTopicName(topic: string): string {
   return topic.replace(/^persistent:\/\/(public\/default\/)?/, '')

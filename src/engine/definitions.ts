@@ -207,11 +207,9 @@ function defineStreamAs(ast: CreateAs, context: StatementContext, engine: Engine
   const bound = bind(ast.query, context, engine, 'standing')
   const options = optionTexts(ast.options)
   const placed = ['connector', 'connection', 'topic', 'kafka_topic'].some(name => options.has(name))
-  const fromKafka = Object.values(engine.sourcesOf(bound.plan)).some(spec => spec.connector === 'kafka')
-  if (!placed && fromKafka && engine.defaultConnection('kafka')) {
-    // As in ksqlDB, what is derived from a topic of Kafka is one too.
-    options.set('kafka_topic', { name: 'kafka_topic', value: shortName, at: ast.at })
-  }
+  if (!placed)
+    for (const option of besideSource(bound.plan, shortName, engine))
+      options.set(option.name, { ...option, at: ast.at })
   const { job, dependsOn, external } = sinkJob(
     bound,
     options,
@@ -234,6 +232,23 @@ function defineStreamAs(ast: CreateAs, context: StatementContext, engine: Engine
   }
   return { kind: 'source', flavour: 'stream', ...common(ast, context, dependsOn), schema, spec, job }
 }
+
+/** As in ksqlDB, what is derived from a topic of a broker is one too: of the connection that its type means, and of the same namespace. */
+function besideSource(plan: LogicalPlan, name: string, engine: Engine): { name: string; value: string }[] {
+  for (const { connector, options } of Object.values(engine.sourcesOf(plan))) {
+    const connection = BROKERS.has(connector) ? engine.defaultConnection(connector) : undefined
+    if (!connection) continue
+    const namespace = /^(.*\/)?[^/]*$/.exec(options.topic ?? '')?.[1] ?? ''
+    return [
+      { name: 'connection', value: connection.shortName },
+      { name: 'topic', value: `${namespace}${name}` },
+    ]
+  }
+  return []
+}
+
+/** Connectors whose topics hold what ksqlDB's streams hold. */
+const BROKERS = new Set(['kafka', 'pulsar'])
 
 /** The job that writes a query's rows somewhere; refuses changes that the other end could not tell from additions. */
 export function sinkJob(

@@ -107,6 +107,13 @@ export function lz4Encode(bytes: Uint8Array, length: number): Uint8Array {
   return to.subarray(0, out + 4)
 }
 
+/** Everything in bytes[start … end) as one bare block. */
+export function lz4EncodeBlock(bytes: Uint8Array, start: number, end: number): Uint8Array {
+  const length = end - start
+  const to = new Uint8Array(length + Math.ceil(length / 255) + 16)
+  return to.subarray(0, encodeBlock(bytes, start, end, to, 0, new Int32Array(1 << 13)))
+}
+
 /** Greedy, with a table of the last place of each hash of four bytes. The last five bytes must be literals, and no match may begin in the last twelve. */
 function encodeBlock(
   from: Uint8Array,

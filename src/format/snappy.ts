@@ -92,7 +92,7 @@ export function snappyEncode(bytes: Uint8Array, length: number): Uint8Array {
   const table = new Int32Array(1 << 13)
   for (let start = 0; start < length; start += BLOCK_BYTES) {
     const end = Math.min(length, start + BLOCK_BYTES)
-    const blockEnd = encodeBlock(bytes, start, end, to, out + 4, table)
+    const blockEnd = encodeBody(bytes, start, end, to, putSize(to, out + 4, end - start), table)
     const size = blockEnd - out - 4
     for (let i = 0; i < 4; i++) to[out + i] = size >>> (24 - 8 * i)
     out = blockEnd
@@ -100,7 +100,27 @@ export function snappyEncode(bytes: Uint8Array, length: number): Uint8Array {
   return to.subarray(0, out)
 }
 
-function encodeBlock(
+/** Everything in bytes[start … end) in the bare format, without framing. */
+export function snappyEncodeBare(bytes: Uint8Array, start: number, end: number): Uint8Array {
+  const length = end - start
+  const to = new Uint8Array(32 + length + Math.ceil(length / 6))
+  const table = new Int32Array(1 << 13)
+  let out = putSize(to, 0, length)
+  // Distances have 16 bits.
+  for (let from = start; from < end; from += BLOCK_BYTES)
+    out = encodeBody(bytes, from, Math.min(end, from + BLOCK_BYTES), to, out, table)
+  return to.subarray(0, out)
+}
+
+function putSize(to: Uint8Array, at: number, size: number): number {
+  let out = at
+  let rest = size
+  for (; rest > 127; rest >>>= 7) to[out++] = (rest & 127) | 128
+  to[out++] = rest
+  return out
+}
+
+function encodeBody(
   from: Uint8Array,
   start: number,
   end: number,
@@ -110,9 +130,6 @@ function encodeBlock(
 ): number {
   table.fill(-1)
   let out = outStart
-  let rest = end - start
-  for (; rest > 127; rest >>>= 7) to[out++] = (rest & 127) | 128
-  to[out++] = rest
   let anchor = start
   for (let at = start; at < end - 4; ) {
     const hash = hashAt(from, at) >>> 19

@@ -2,7 +2,7 @@ import java.util.*;
 import java.util.concurrent.*;
 import org.apache.pulsar.client.api.*;
 
-/** Writes to Pulsar with its own Java client, as standard input says: one tab-separated line a command, each answered by "ok". */
+/** Writes to Pulsar and reads it with its own Java client, as standard input says: one tab-separated line a command, each answered by "ok". */
 public class PulsarFeeder {
   public static void main(String[] args) throws Exception {
     PulsarClient client = PulsarClient.builder().serviceUrl(args[0]).startingBackoffInterval(50, TimeUnit.MILLISECONDS)
@@ -10,13 +10,19 @@ public class PulsarFeeder {
     Scanner in = new Scanner(System.in, "UTF-8");
     Map<String, Producer<byte[]>> producers = new HashMap<>();
     while (in.hasNextLine()) {
-      // topic, codec, messages of a batch (0: no batches), then value, key, event time, property for each message; "~" is absent.
       String[] f = in.nextLine().split("\t", -1);
+      if (f[0].equals("read")) {
+        System.out.println(read(client, f[1]));
+        System.out.flush();
+        continue;
+      }
+      // topic, codec, messages of a batch (0: no batches), then value, key, event time, property for each message; "~" is absent.
       String id = f[0] + " " + f[1] + " " + f[2];
       int batch = Integer.parseInt(f[2]);
       Producer<byte[]> producer = producers.get(id);
       if (producer == null) {
-        producer = client.newProducer(Schema.BYTES).topic(f[0]).compressionType(CompressionType.valueOf(f[1]))
+        producer = client.newProducer(Schema.BYTES).topic(f[0]).compressionType(CompressionType.valueOf(f[1].replace("/murmur3", "")))
+            .hashingScheme(f[1].endsWith("/murmur3") ? HashingScheme.Murmur3_32Hash : HashingScheme.JavaStringHash)
             .enableBatching(batch > 0).batchingMaxMessages(Math.max(batch, 2))
             .batchingMaxPublishDelay(1, TimeUnit.SECONDS).blockIfQueueFull(true)
             .messageRoutingMode(MessageRoutingMode.RoundRobinPartition).create();
@@ -39,5 +45,20 @@ public class PulsarFeeder {
       System.out.flush();
     }
     System.exit(0);
+  }
+
+  /** Every message there is, as Java's reader sees it: topic, key, event time, properties and value, each in Base64. */
+  static String read(PulsarClient client, String topic) throws Exception {
+    StringBuilder text = new StringBuilder("ok");
+    try (Reader<byte[]> reader = client.newReader().topic(topic).startMessageId(MessageId.earliest).create()) {
+      while (reader.hasMessageAvailable()) {
+        Message<byte[]> m = reader.readNext();
+        String key = !m.hasKey() ? "~" : (m.hasBase64EncodedKey() ? "bytes:" : "") + new String(m.getKeyBytes(), "ISO-8859-1");
+        String value = m.getValue() == null ? "~" : new String(m.getValue(), "UTF-8");
+        String[] fields = {m.getTopicName(), key, "" + m.getEventTime(), new TreeMap<>(m.getProperties()).toString(), value};
+        for (String field : fields) text.append('\t').append(Base64.getEncoder().encodeToString(field.getBytes("UTF-8")));
+      }
+    }
+    return text.toString();
   }
 }

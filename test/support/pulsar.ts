@@ -129,6 +129,16 @@ export interface Message {
   readonly property?: string
 }
 
+/** A message as Java's client reads it; `null`: no value, no key. */
+export interface ReadMessage {
+  readonly partition: number
+  readonly key: string | null
+  /** 0: none. */
+  readonly eventMs: number
+  readonly properties: string
+  readonly value: string | null
+}
+
 /** One broker process at a time on one data folder and fixed ports; ended and started again at will. */
 export class PulsarBroker {
   readonly url: string
@@ -228,8 +238,25 @@ export class PulsarBroker {
     await this.ask('PUT', `persistent/${topic}/unload`)
   }
 
-  /** Through Pulsar's own Java client; `batch` 0: no batches. Gives the message ids as Java prints them. */
-  async produce(topic: string, messages: readonly Message[], codec = 'NONE', batch = 5): Promise<string[]> {
+  /** Through Pulsar's own Java client; `batch` 0: no batches; a codec may end in '/murmur3'. Gives the message ids as Java prints them. */
+  produce(topic: string, messages: readonly Message[], codec = 'NONE', batch = 5): Promise<string[]> {
+    const fields = messages.flatMap(m => [m.value ?? '~', m.key ?? '~', m.eventMs ?? '~', m.property ?? '~'])
+    return this.#feed([topic, codec, batch, ...fields])
+  }
+
+  /** All messages of a topic as Java reads them. A key that is no text begins with `bytes:`, its bytes as Latin-1; properties as Java prints a map. */
+  async read(topic: string): Promise<ReadMessage[]> {
+    const fields = (await this.#feed(['read', topic])).map(field => Buffer.from(field, 'base64').toString())
+    return Array.from({ length: fields.length / 5 }, (_, i) => {
+      const [name, key, eventMs, properties, value] = fields.slice(5 * i, 5 * i + 5)
+      const partition = Number(/-partition-(\d+)$/.exec(name)?.[1] ?? 0)
+      const absent = (text: string): string | null => (text === '~' ? null : text)
+      return { partition, key: absent(key), eventMs: Number(eventMs), properties, value: absent(value) }
+    })
+  }
+
+  /** One command at a time: answers come in order. */
+  async #feed(fields: readonly (string | number)[]): Promise<string[]> {
     if (!this.#feeder) {
       const config = `-Dlog4j.configurationFile=${join(this.dir, 'log4j2.properties')}`
       const args = [...SMALL, '-Xmx128m', config, '-cp', join(this.lib, '*')]
@@ -239,12 +266,11 @@ export class PulsarBroker {
       if (!stdout) throw new Error('no output')
       this.#answers = createInterface({ input: stdout })[Symbol.asyncIterator]()
     }
-    const fields = messages.flatMap(m => [m.value ?? '~', m.key ?? '~', m.eventMs ?? '~', m.property ?? '~'])
-    this.#feeder.stdin?.write(`${[topic, codec, batch, ...fields].join('\t')}\n`)
+    this.#feeder.stdin?.write(`${fields.join('\t')}\n`)
     const answer = await this.#answers?.next()
-    const [ok, ...ids] = String(answer?.value).split('\t')
-    if (ok !== 'ok') throw new Error(`could not write to ${topic}: ${answer?.value}`)
-    return ids
+    const [ok, ...rest] = String(answer?.value).split('\t')
+    if (ok !== 'ok') throw new Error(`${fields.slice(0, 2).join(' ')}: ${answer?.value}`)
+    return rest
   }
 
   /** What the administration answers at a path below /admin/v2; throws what it refuses. */

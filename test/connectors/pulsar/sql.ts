@@ -78,6 +78,9 @@ describe.skipIf(missing)('Pulsar through SQL', () => {
     await server.query(
       'CREATE MATERIALIZED VIEW per_device AS SELECT device, count(*) AS n, sum(n) AS s FROM filling GROUP BY device',
     )
+    await server.query(
+      `CREATE SINK copied AS SELECT device, n FROM filling WHERE n % 2 = 0 ${from('copied', ", key = 'device', compression = 'zstd'")}`,
+    )
     const fill = async (): Promise<void> => {
       for (let i = 0; i < count; i += 500)
         await broker().produce(
@@ -99,5 +102,40 @@ describe.skipIf(missing)('Pulsar through SQL', () => {
     expect(await server.query('SELECT count(*), sum(n), sum(s) FROM per_device')).toEqual([
       ['50', String(count), String((count * (count - 1)) / 2)],
     ])
+    await server.query(`CREATE SOURCE copies (device text, n bigint) ${from('copied')}`)
+    const copied = 'SELECT count(*), count(DISTINCT n) FROM copies'
+    const half = String(count / 2)
+    expect(await server.until(copied, ([[n]]) => Number(n) >= count / 2)).toEqual([[half, half]])
+  })
+
+  test('rows are written by INSERT, by a stream of a stream, and as upserts', async () => {
+    const server = await connected()
+    await server.query(
+      `CREATE STREAM humidity (device_id VARCHAR, humidity DOUBLE) WITH (connection = 'pulsar', topic = 'public/default/humidity')`,
+    )
+    await server.query(`INSERT INTO humidity VALUES ('a', 84.9), ('b', 85.1), ('c', 99)`)
+    await server.query('CREATE STREAM humid AS SELECT * FROM humidity WHERE humidity > 85.0')
+    const humid = (rows: number): Promise<unknown> =>
+      server.until('SELECT device_id, humidity FROM pulsar."public/default".humid ORDER BY 1', r => r.length >= rows)
+    // Until there is a first message, nothing is known of its columns.
+    await server.until('SELECT count(*) FROM humid', ([[n]]) => n === '2')
+    await server.query(`INSERT INTO humidity VALUES ('d', 86)`)
+    expect(await humid(3)).toEqual([
+      ['b', '85.1'],
+      ['c', '99'],
+      ['d', '86'],
+    ])
+    expect((await broker().read('public/default/humid')).map(m => m.value)).toEqual([
+      '{"device_id":"b","humidity":85.1}',
+      '{"device_id":"c","humidity":99}',
+      '{"device_id":"d","humidity":86}',
+    ])
+    await server.query(`CREATE SINK counts AS SELECT device_id, count(*) AS n FROM humidity GROUP BY device_id
+      ${from('counts', ", key = 'device_id'")}`)
+    const last = async (): Promise<unknown> =>
+      Object.fromEntries((await broker().read('public/default/counts')).map(m => [m.key, m.value]))
+    await expect
+      .poll(last, { timeout: 20_000 })
+      .toEqual(Object.fromEntries([...'abcd'].map(d => [d, `{"device_id":"${d}","n":1}`])))
   })
 })
