@@ -96,6 +96,11 @@ export interface RecordDecoder {
    * A record that cannot be decoded adds a bad record, never throws.
    */
   record(start: number, end: number, offset: Int64, timestampMs: number, keyStart: number, keyEnd: number): void
+  /**
+   * As `record` of each line from `start` on; bytes[start … end) are whole lines, the last with its line end. Passes over empty ones, stops after
+   * `rowsMax` rows and bad records, and answers where the next line begins. A record's offset is `base` + its start. Undefined: the source cuts lines.
+   */
+  readonly lines?: ((start: number, end: number, base: number, rowsMax: number) => number) | undefined
   /** Headers of the record just given; only needed when `wantsHeaders`. */
   headers(headers: readonly RecordHeader[]): void
   /** False lets the source skip parsing headers. */

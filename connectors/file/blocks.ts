@@ -1,16 +1,19 @@
-import { createReadStream } from 'node:fs'
+import { createReadStream, readSync } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import { createGunzip } from 'node:zlib'
 import { EngineError } from '../../src/base/errors.ts'
+import { grownCapacity } from '../../src/base/grow.ts'
 
 /** Large enough that calls cost nothing, small enough to stay in the cache of the decoder. */
 export const BLOCK_BYTES = 1 << 18
-const READ_BYTES = 4 * BLOCK_BYTES
 
 /** A file's bytes, block by block; no Buffers, whose slices share memory. */
 export interface Blocks {
-  /** The next block, good until the next call. Undefined: at the end, which may move if the file is followed. */
-  next(): Promise<Uint8Array | undefined>
+  /**
+   * The last `rest` bytes of what was given before, and the next block; good until the next call. Nothing but the rest: at the end, which may
+   * move if the file is followed.
+   */
+  next(rest: number): Promise<Uint8Array>
   close(): Promise<void>
 }
 
@@ -18,7 +21,7 @@ export interface Blocks {
 export async function openBlocks(path: string, position: number): Promise<Blocks> {
   try {
     if (path.endsWith('.gz')) return new GzipBlocks(path, position)
-    return new PlainBlocks(await open(path, 'r'), position)
+    return new PlainBlocks(path, await open(path, 'r'), position)
   } catch (error) {
     throw fileError(path, error)
   }
@@ -40,47 +43,45 @@ export function fileError(path: string, error: unknown): unknown {
   )
 }
 
-/** Reads ahead, so that the disk and the decoder work at once, and more than a block at a time, because each request wakes a thread. */
+/**
+ * Reads in this thread. The system reads files ahead by itself, so that mostly a block is but copied, in some twenty microseconds; handing that to another
+ * thread costs more than it takes, and what that thread copies lies in the cache of another core.
+ */
 class PlainBlocks implements Blocks {
+  readonly #path: string
   readonly #file: FileHandle
-  readonly #buffers = [new Uint8Array(READ_BYTES), new Uint8Array(READ_BYTES)] as const
-  #turn = 0
   #position: number
-  #ahead: Promise<Uint8Array> | undefined
-  /** Read, but not handed out. */
-  #waiting: Uint8Array = new Uint8Array(0)
+  #buffer = new Uint8Array(BLOCK_BYTES + 4096)
+  /** So much of it was given. */
+  #end = 0
 
-  constructor(file: FileHandle, position: number) {
+  constructor(path: string, file: FileHandle, position: number) {
+    this.#path = path
     this.#file = file
     this.#position = position
   }
 
-  async next(): Promise<Uint8Array | undefined> {
-    if (this.#waiting.length === 0) {
-      this.#waiting = await (this.#ahead ?? this.#read())
-      this.#position += this.#waiting.length
-      this.#ahead = undefined
-      // Less than was asked for is the end as it was then: what comes later is asked for later.
-      if (this.#waiting.length === READ_BYTES) {
-        this.#ahead = this.#read()
-        this.#ahead.catch(() => {}) // whoever awaits it hears of it
-      }
-    }
-    const block = this.#waiting.subarray(0, BLOCK_BYTES)
-    this.#waiting = this.#waiting.subarray(block.length)
-    return block.length === 0 ? undefined : block
+  async next(rest: number): Promise<Uint8Array> {
+    const kept = this.#buffer.subarray(this.#end - rest, this.#end)
+    const needed = rest + BLOCK_BYTES
+    if (this.#buffer.length < needed) this.#buffer = new Uint8Array(grownCapacity(this.#buffer.length, needed))
+    this.#buffer.set(kept)
+    const count = this.#read(rest)
+    this.#position += count
+    this.#end = rest + count
+    return this.#buffer.subarray(0, this.#end)
   }
 
   async close(): Promise<void> {
-    await this.#ahead?.catch(() => {}) // nobody waits for it any more
     await this.#file.close()
   }
 
-  async #read(): Promise<Uint8Array> {
-    const buffer = this.#buffers[this.#turn]
-    this.#turn = 1 - this.#turn
-    const { bytesRead } = await this.#file.read(buffer, 0, READ_BYTES, this.#position)
-    return buffer.subarray(0, bytesRead)
+  #read(to: number): number {
+    try {
+      return readSync(this.#file.fd, this.#buffer, to, BLOCK_BYTES, this.#position)
+    } catch (error) {
+      throw fileError(this.#path, error)
+    }
   }
 }
 
@@ -90,6 +91,7 @@ class GzipBlocks implements Blocks {
   readonly #close: () => void
   readonly #blocks: AsyncIterator<Buffer>
   #skip: number
+  #last: Uint8Array = new Uint8Array(0)
 
   constructor(path: string, position: number) {
     this.#path = path
@@ -105,13 +107,21 @@ class GzipBlocks implements Blocks {
     }
   }
 
-  async next(): Promise<Uint8Array | undefined> {
+  async next(rest: number): Promise<Uint8Array> {
+    const kept = this.#last.subarray(this.#last.length - rest)
     for (;;) {
       const block = await this.#read()
-      if (block === undefined) return undefined
+      if (block === undefined) {
+        this.#last = kept
+        return kept
+      }
       const skipped = Math.min(this.#skip, block.length)
       this.#skip -= skipped
-      if (skipped < block.length) return block.subarray(skipped)
+      if (skipped === block.length) continue
+      this.#last = new Uint8Array(rest + block.length - skipped)
+      this.#last.set(kept)
+      this.#last.set(block.subarray(skipped), rest)
+      return this.#last
     }
   }
 

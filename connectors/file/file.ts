@@ -20,6 +20,7 @@ export const file: Connector = {
     const blocks = await openBlocks(path, 0)
     const records: Uint8Array[] = []
     const take = (): void => {
+      splitter.cut()
       const { bytes, bounds, count } = splitter
       for (let i = 0; i < count && records.length < max; i++) {
         if (bounds[2 * i] < bounds[2 * i + 1]) records.push(bytes.slice(bounds[2 * i], bounds[2 * i + 1]))
@@ -27,13 +28,13 @@ export const file: Connector = {
     }
     try {
       while (records.length < max) {
-        const block = await blocks.next()
-        if (block === undefined) break
-        splitter.push(block)
+        const bytes = await blocks.next(splitter.rest)
+        const ended = bytes.length === splitter.rest
+        if (ended) splitter.finish(bytes)
+        else splitter.push(bytes)
         take()
+        if (ended) break
       }
-      splitter.finish()
-      take()
       return records
     } finally {
       await blocks.close()

@@ -1,7 +1,7 @@
 import { globSync, type Stats } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { EngineError } from '../../src/base/errors.ts'
-import type { Framing, Polled, Position, Source, SourceContext } from '../../src/connector.ts'
+import type { Framing, Polled, Position, RecordDecoder, Source, SourceContext } from '../../src/connector.ts'
 import { RecordSplitter } from '../../src/format/split.ts'
 import { type Blocks, fileError, openBlocks } from './blocks.ts'
 import { type FileOptions, toFileOptions } from './options.ts'
@@ -24,8 +24,10 @@ interface Current {
   readonly inode: number
   readonly blocks: Blocks
   readonly splitter: RecordSplitter
-  /** Next record of the splitter to hand out. */
-  record: number
+  /** Undefined: records go to the decoder one by one. */
+  readonly lines: RecordDecoder['lines']
+  /** Next record of the splitter to hand out; or next byte, where the decoder takes lines. */
+  next: number
   ended: boolean
 }
 
@@ -95,7 +97,9 @@ export class FileSource implements Source {
       while (!this.#done.has(path)) {
         const current = this.#open.get(path) ?? (await this.#enter(path))
         if (!current) break
-        if (current.record < current.splitter.count) return this.#decode(current, rowsMax)
+        if (current.next < (current.lines ? current.splitter.end : current.splitter.count)) {
+          return this.#decode(current, rowsMax)
+        }
         if (current.ended) await this.#leave(current, true)
         else if (!(await this.#advance(current))) break
       }
@@ -106,19 +110,20 @@ export class FileSource implements Source {
   /** Finds the records of the next block. False: nothing new in a followed file. */
   async #advance(current: Current): Promise<boolean> {
     const { path, splitter } = current
-    const block = await current.blocks.next()
-    current.record = 0
-    if (block) splitter.push(block)
+    const bytes = await current.blocks.next(splitter.rest)
+    if (bytes.length > splitter.rest) splitter.push(bytes)
     else if (!this.#follow || path.endsWith('.gz')) {
-      splitter.finish()
+      splitter.finish(bytes)
       current.ended = true
     } else {
-      // The last line may still be being written: it waits in the splitter.
-      splitter.count = 0
+      // The last line may still be being written: it waits.
+      splitter.clear()
       if (!(await this.#replaced(current))) return false
       this.#positions.delete(path)
       await this.#leave(current, false)
     }
+    if (!current.lines) splitter.cut()
+    current.next = current.lines ? splitter.start : 0
     return true
   }
 
@@ -135,10 +140,21 @@ export class FileSource implements Source {
 
   #decode(current: Current, rowsMax: number): Polled {
     const { decoder } = this.#context
-    const { path, splitter, inode } = current
-    const { bytes, bounds, base, count } = splitter
-    decoder.begin(bytes, this.#options.path, path)
-    let record = current.record
+    const { path, splitter, inode, lines } = current
+    decoder.begin(splitter.bytes, this.#options.path, path)
+    if (lines) current.next = lines(current.next, splitter.end, splitter.base, rowsMax)
+    else this.#giveRecords(current, rowsMax)
+    const { next } = current
+    const { base, bounds, count, end, position } = splitter
+    const offset = lines ? (next < end ? base + next : position) : next < count ? base + bounds[2 * next] : position
+    this.#positions.set(path, { offset, inode })
+    return { kind: 'rows', partition: path, ...decoder.finish() }
+  }
+
+  #giveRecords(current: Current, rowsMax: number): void {
+    const { decoder } = this.#context
+    const { bounds, base, count } = current.splitter
+    let record = current.next
     for (let rows = 0; record < count && rows < rowsMax; record++) {
       const start = bounds[2 * record]
       const end = bounds[2 * record + 1]
@@ -147,10 +163,7 @@ export class FileSource implements Source {
       if (decoder.wantsHeaders) decoder.headers([])
       rows++
     }
-    current.record = record
-    const offset = record < count ? base + bounds[2 * record] : splitter.position
-    this.#positions.set(path, { offset, inode })
-    return { kind: 'rows', partition: path, ...decoder.finish() }
+    current.next = record
   }
 
   /** Opens a file where its position says. Undefined: it is not there, which a followed one may be for a while. */
@@ -158,10 +171,12 @@ export class FileSource implements Source {
     const found = await this.#offsetIn(path)
     if (found === undefined) return undefined
     const { offset, inode } = found
-    const { mode, delimiter } = framingOf(path, this.#context.decoder.framing)
+    const { decoder } = this.#context
+    const { mode, delimiter } = framingOf(path, decoder.framing)
     if (mode === 'csv' && offset > 0) await this.#giveFirstRecord(path, delimiter)
     const splitter = new RecordSplitter(mode, { position: offset, delimiter })
-    const current = { path, inode, blocks: await openBlocks(path, offset), splitter, record: 0, ended: false }
+    const lines = mode === 'lines' ? decoder.lines : undefined
+    const current = { path, inode, blocks: await openBlocks(path, offset), splitter, lines, next: 0, ended: false }
     this.#open.set(path, current)
     return current
   }
@@ -196,9 +211,14 @@ export class FileSource implements Source {
     const splitter = new RecordSplitter('csv', { delimiter })
     const blocks = await openBlocks(path, 0)
     try {
-      for (let block = await blocks.next(); block && splitter.count === 0; block = await blocks.next())
-        splitter.push(block)
-      if (splitter.count === 0) splitter.finish()
+      while (splitter.count === 0) {
+        const bytes = await blocks.next(splitter.rest)
+        if (bytes.length > splitter.rest) splitter.push(bytes)
+        else {
+          splitter.finish(bytes)
+          break
+        }
+      }
       if (splitter.count === 0) return
       decoder.begin(splitter.bytes, this.#options.path, path)
       decoder.record(splitter.bounds[0], splitter.bounds[1], 0, -1, -1, -1)

@@ -5,7 +5,9 @@ import type { Arena } from './arena.ts'
 import { compileShape, type Fallback, type ShapeParser } from './json-compile.ts'
 import type { LooseChild, PathNode } from './json-path.ts'
 import { JsonReader } from './json-reader.ts'
+import { numberEnd } from './json-scan.ts'
 import { shapeKey, shapeOf } from './json-shape.ts'
+import { endOfLine, endOfLineIn, type LineCursor, withoutReturn } from './lines.ts'
 import type { ValueReader, Verdict } from './row-decoder.ts'
 import type { Slot } from './slot.ts'
 import type { TextReader } from './text-reader.ts'
@@ -25,7 +27,7 @@ export class JsonDecoder implements ValueReader {
   readonly #fallback: Fallback
   /** The one that matched last comes first. */
   #first: ShapeParser | undefined
-  readonly #shapes: { readonly key: string; readonly parse: ShapeParser }[] = []
+  readonly #shapes: { readonly key: string; readonly parser: ShapeParser }[] = []
   #bytes: Uint8Array = new Uint8Array(0)
   #view: DataView = new DataView(new ArrayBuffer(0))
   #patience = 0
@@ -44,21 +46,42 @@ export class JsonDecoder implements ValueReader {
   }
 
   read(bytes: Uint8Array, start: number, end: number, row: number): Verdict {
+    const first = this.#first
+    if (first === undefined) return this.#general(bytes, start, end, row)
+    const view = this.#viewOf(bytes)
+    return first.one(bytes, view, start, end, row) ? 'row' : this.#others(bytes, view, start, end, row)
+  }
+
+  lines(bytes: Uint8Array, end: number, rowMax: number, cursor: LineCursor): void {
+    const view = this.#viewOf(bytes)
+    while (cursor.at < end && cursor.row < rowMax) {
+      this.#first?.lines(bytes, view, end, rowMax, cursor)
+      const { at, row } = cursor
+      if (at === end || row === rowMax) return
+      const lineEnd = endOfLineIn(view, at, end)
+      const recordEnd = withoutReturn(bytes, at, lineEnd)
+      if (recordEnd > at) {
+        if (this.#others(bytes, view, at, recordEnd, row) !== 'row') return
+        cursor.row++
+      }
+      cursor.at = lineEnd + 1
+    }
+  }
+
+  #viewOf(bytes: Uint8Array): DataView {
     if (bytes !== this.#bytes) {
       this.#bytes = bytes
       this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
     }
-    const first = this.#first
-    if (first === undefined) return this.#general(bytes, start, end, row)
-    this.#reader.enter(bytes, start, end, row)
-    return first(bytes, this.#view, start, end, row) ? 'row' : this.#others(bytes, start, end, row)
+    return this.#view
   }
 
-  #others(bytes: Uint8Array, start: number, end: number, row: number): Verdict {
+  /** What the first shape's parser has given up. */
+  #others(bytes: Uint8Array, view: DataView, start: number, end: number, row: number): Verdict {
     for (let i = 1; i < this.#shapes.length; i++) {
       this.#forget(row)
       const shape = this.#shapes[i]
-      if (!shape.parse(bytes, this.#view, start, end, row)) continue
+      if (!shape.parser.one(bytes, view, start, end, row)) continue
       this.#shapes.splice(i, 1)
       this.#lead(shape)
       return 'row'
@@ -72,9 +95,9 @@ export class JsonDecoder implements ValueReader {
     for (const slot of this.#slots) if (slot.storage !== 'boxed') slot.valid[row] = 1
   }
 
-  #lead(shape: { readonly key: string; readonly parse: ShapeParser }): void {
+  #lead(shape: { readonly key: string; readonly parser: ShapeParser }): void {
     this.#shapes.unshift(shape)
-    this.#first = shape.parse
+    this.#first = shape.parser
   }
 
   #general(bytes: Uint8Array, start: number, end: number, row: number): Verdict {
@@ -92,7 +115,7 @@ export class JsonDecoder implements ValueReader {
     const key = shapeKey(shape)
     if (this.#shapes.some(s => s.key === key)) return
     if (this.#shapes.length === SHAPES_MAX) this.#shapes.pop()
-    this.#lead({ key, parse: compileShape(shape, this.#fallback) })
+    this.#lead({ key, parser: compileShape(shape, this.#fallback) })
   }
 }
 
@@ -100,23 +123,26 @@ function fallbackOf(reader: JsonReader): Fallback {
   const { scan } = reader
   const clock = new IsoClock()
   return {
+    enter: (bytes, start, end, row) => reader.enter(bytes, start, end, row),
+    enterLine(bytes, start, end, row) {
+      reader.enter(bytes, start, withoutReturn(bytes, start, endOfLine(bytes, start, end)), row)
+    },
     value: (slot, row, at) => reader.value(slot, row, at),
     visit: (node, at) => reader.visit(node, at),
     skip: at => scan.skip(at),
-    timestamp(slot, row, at) {
-      const after = clock.read(scan.bytes, at, scan.end)
-      if (after < 0) return reader.value(slot, row, at)
+    timestamp(slot, row, bytes, at, end) {
+      const after = clock.read(bytes, at, end)
+      if (after < 0) return after
       const high = Math.floor(clock.micros / 4294967296)
       slot.ints[2 * row] = clock.micros - high * 4294967296
       slot.ints[2 * row + 1] = high
       return after
     },
-    longDouble(slot, row, at) {
-      const after = scan.number(at)
-      const value = after < 0 ? undefined : parseDouble(scan.bytes, at, after)
-      if (value === undefined || slot.type.kind === 'real' || Math.abs(value) > Number.MAX_VALUE) {
-        return reader.value(slot, row, at)
-      }
+    longDouble(slot, row, bytes, at, end) {
+      if (slot.type.kind === 'real') return -1
+      const after = numberEnd(bytes, at, end)
+      const value = after < 0 ? undefined : parseDouble(bytes, at, after)
+      if (value === undefined || Math.abs(value) > Number.MAX_VALUE) return -1
       slot.doubles[row] = value
       return after
     },

@@ -156,24 +156,10 @@ export class JsonScanner {
 
   number(at: number): number {
     const { bytes, end } = this
-    let i = at
-    if (i < end && bytes[i] === 45) i++
-    if (i >= end || !isDigit(bytes[i])) return this.fail(i, 'value expected')
-    if (bytes[i] === 48) i++
-    else while (i < end && isDigit(bytes[i])) i++
-    if (i < end && bytes[i] === 46) {
-      const fraction = ++i
-      while (i < end && isDigit(bytes[i])) i++
-      if (i === fraction) return this.fail(i, 'digit expected')
-    }
-    if (i < end && (bytes[i] | 32) === 101) {
-      i++
-      if (i < end && (bytes[i] === 43 || bytes[i] === 45)) i++
-      const exponent = i
-      while (i < end && isDigit(bytes[i])) i++
-      if (i === exponent) return this.fail(i, 'digit expected')
-    }
-    return i
+    const after = numberEnd(bytes, at, end)
+    if (after >= 0) return after
+    const first = at < end && bytes[at] === 45 ? at + 1 : at
+    return this.fail(~after, ~after === first ? 'value expected' : 'digit expected')
   }
 
   /** true, false or null. */
@@ -250,6 +236,28 @@ export class JsonScanner {
     const i = this.space(at)
     return i < this.end && this.bytes[i] === 58 ? i + 1 : this.fail(i, 'colon expected')
   }
+}
+
+/** The index after the number at `at`; the complement of the index where a digit is missing. */
+export function numberEnd(bytes: Uint8Array, at: number, end: number): number {
+  let i = at
+  if (i < end && bytes[i] === 45) i++
+  if (i >= end || !isDigit(bytes[i])) return ~i
+  if (bytes[i] === 48) i++
+  else while (i < end && isDigit(bytes[i])) i++
+  if (i < end && bytes[i] === 46) {
+    const fraction = ++i
+    while (i < end && isDigit(bytes[i])) i++
+    if (i === fraction) return ~i
+  }
+  if (i < end && (bytes[i] | 32) === 101) {
+    i++
+    if (i < end && (bytes[i] === 43 || bytes[i] === 45)) i++
+    const exponent = i
+    while (i < end && isDigit(bytes[i])) i++
+    if (i === exponent) return ~i
+  }
+  return i
 }
 
 function isDigit(byte: number): boolean {

@@ -4,6 +4,7 @@ import { canonicalJson } from '../batch/jsonb.ts'
 import type { Int64, Schema } from '../batch/types.ts'
 import type { BadRecord, Framing, RecordDecoder, RecordHeader } from '../connector.ts'
 import type { Arena } from './arena.ts'
+import { endOfLine, type LineCursor, withoutReturn } from './lines.ts'
 import type { Slot } from './slot.ts'
 import type { TextReader } from './text-reader.ts'
 import { textFault } from './utf8.ts'
@@ -18,6 +19,11 @@ export type Verdict = 'row' | 'bad' | 'none' | 'wait'
 export interface ValueReader {
   /** Unless the verdict is `row`, what it has set in the row does not matter. */
   read(bytes: Uint8Array, start: number, end: number, row: number): Verdict
+  /**
+   * The lines from the cursor to `end`, the last with its line end, into rows from the cursor's on, passing over empty ones: until `rowMax`, or
+   * before a line that is bad.
+   */
+  lines?(bytes: Uint8Array, end: number, rowMax: number, cursor: LineCursor): void
   /** The records that follow are of this partition. */
   partition?(name: string): void
   /** Why the last record was bad. */
@@ -57,6 +63,7 @@ const NO_BYTES = new Uint8Array(0)
 export class RowDecoder implements RecordDecoder {
   readonly wantsHeaders: boolean
   readonly framing: Framing | undefined
+  readonly lines: RecordDecoder['lines']
   readonly #schema: Schema
   readonly #slots: readonly Slot[]
   readonly #valueSlots: readonly Slot[]
@@ -65,6 +72,7 @@ export class RowDecoder implements RecordDecoder {
   readonly #reader: ValueReader
   readonly #texts: TextReader
   readonly #arena: Arena
+  readonly #cursor: LineCursor = { at: 0, row: 0 }
   #rows = 0
   #capacity = 0
   #given: Uint8Array = NO_BYTES
@@ -101,6 +109,11 @@ export class RowDecoder implements RecordDecoder {
     this.#schema = { fields: slots.map(s => ({ name: s.name, type: s.type })) }
     this.wantsHeaders = metadata.some(m => m.metadata === 'headers')
     this.#grow(CAPACITY_MIN)
+    const { reader } = parts
+    const readLines = reader.lines?.bind(reader)
+    if (readLines && metadata.length === 0) {
+      this.lines = (start, end, base, rowsMax) => this.#lines(readLines, start, end, base, rowsMax)
+    }
   }
 
   get rowCount(): number {
@@ -146,6 +159,33 @@ export class RowDecoder implements RecordDecoder {
     this.#rows = row + 1
   }
 
+  #lines(
+    readLines: NonNullable<ValueReader['lines']>,
+    start: number,
+    end: number,
+    base: number,
+    rowsMax: number,
+  ): number {
+    if (this.#finished) this.#clear()
+    const bytes = this.#bytes
+    const cursor = this.#cursor
+    cursor.at = start
+    for (let left = rowsMax; cursor.at < end && left > 0; ) {
+      const first = this.#rows
+      if (first === this.#capacity) this.#grow(2 * first)
+      cursor.row = first
+      readLines(bytes, end, Math.min(this.#capacity, first + left), cursor)
+      this.#rows = cursor.row
+      left -= cursor.row - first
+      if (cursor.at === end || left === 0 || cursor.row === this.#capacity) continue
+      const lineEnd = endOfLine(bytes, cursor.at, end)
+      this.#reject(cursor.at, withoutReturn(bytes, cursor.at, lineEnd), base + cursor.at, this.#reader.reason)
+      cursor.at = lineEnd + 1
+      left--
+    }
+    return cursor.at
+  }
+
   headers(headers: readonly RecordHeader[]): void {
     const waiting = this.#waiting.at(-1)
     if (waiting !== undefined) {
@@ -159,7 +199,7 @@ export class RowDecoder implements RecordDecoder {
 
   finish(): { readonly batch: Batch; readonly bad: readonly BadRecord[] } {
     // After the first settling everything goes to the arena: a column has one buffer.
-    const settle = this.#settled > 0 || this.#textSlots.some(s => this.#hasArenaText(s))
+    const settle = this.#settled > 0 || (this.#arena.end > 0 && this.#textSlots.some(s => this.#hasArenaText(s)))
     if (settle) this.#settle()
     const bytes = settle ? this.#arena.bytes : this.#bytes
     const batch = createBatch(

@@ -1,24 +1,28 @@
+import { assert } from '../base/assert.ts'
 import { EngineError } from '../base/errors.ts'
-import { grownCapacity } from '../base/grow.ts'
+import { endOfLine, withoutReturn } from './lines.ts'
 
 /** How a file is cut into records. */
 export type SplitMode = 'lines' | 'csv'
 
 const LF = 10
-const CR = 13
 const QUOTE = 34
 
 /**
- * Cuts a stream of bytes into records: lines, or CSV records, whose quoted fields may hold line ends. Give it blocks; take whole
- * records. `lines`: the byte 10 ends one, a 13 before it belongs to the end; the last may lack it. The bytes of a record that spans
- * blocks are joined in a buffer of the splitter's own; others stay where they are.
+ * Finds the whole records in a stream of bytes: lines, or CSV records, whose quoted fields may hold line ends. Give it blocks, each
+ * with the last `rest` bytes of the one before in front. `lines`: the byte 10 ends one, a 13 before it belongs to the end; the last may lack it.
  */
 export class RecordSplitter {
-  /** Where the records just found are: the block given, or a joined buffer. */
+  /** Where the records just found are. */
   bytes: Uint8Array = new Uint8Array(0)
   /** Position in the stream of bytes[0]. */
   base: number
-  /** Record i lies at [bounds[2i], bounds[2i + 1]) of `bytes`, without its line end. */
+  /** Whole records, each with its line end, lie in bytes[start … end). */
+  start = 0
+  end = 0
+  /** So many bytes behind them are the beginning of a record whose end has not come. */
+  rest = 0
+  /** After `cut`: record i lies at [bounds[2i], bounds[2i + 1]), without its line end. */
   bounds = new Int32Array(512)
   count = 0
   /** Bytes of the stream up to the end of the last whole record: a restart goes on there. */
@@ -26,10 +30,6 @@ export class RecordSplitter {
   readonly #csv: boolean
   readonly #delimiter: number
   readonly #recordMax: number
-  /** The beginning of a record whose end has not come. */
-  #rest: Uint8Array = new Uint8Array(0)
-  /** The rest and a block; used again, because a fresh one a block keeps the garbage collector busy. */
-  #joined = new Uint8Array(0)
 
   constructor(
     mode: SplitMode,
@@ -41,23 +41,15 @@ export class RecordSplitter {
     this.#delimiter = options.delimiter ?? 44
   }
 
-  /** Finds the whole records in what is left over and `block`. They are good until the next push, if `block` stays untouched. */
-  push(block: Uint8Array): void {
-    let bytes = block
-    const rest = this.#rest
-    if (rest.length > 0) {
-      const length = rest.length + block.length
-      if (this.#joined.length < length) this.#joined = new Uint8Array(grownCapacity(this.#joined.length, length))
-      bytes = this.#joined.subarray(0, length)
-      bytes.set(rest)
-      bytes.set(block, rest.length)
-    }
-    this.base = this.position
-    const done = this.#scan(bytes)
-    // A copy: the block's memory is the caller's, and a Buffer's `slice` would share it.
-    this.#rest = new Uint8Array(bytes.subarray(done))
-    this.position += done
-    if (this.#rest.length > this.#recordMax) {
+  /** Finds the whole records in `bytes`, the rest and a block. They are good as long as nobody touches the bytes. */
+  push(bytes: Uint8Array): void {
+    this.#begin(bytes)
+    this.end = this.#csv ? this.#csvRecords() : bytes.lastIndexOf(LF) + 1
+    // A mark alone is no record.
+    if (this.end < this.start) this.start = this.end = 0
+    this.position += this.end
+    this.rest = bytes.length - this.end
+    if (this.rest > this.#recordMax) {
       const hint = this.#csv ? 'Is a quote left open?' : 'Are the records separated by line ends?'
       throw new EngineError('54000', `a record is longer than ${this.#recordMax} bytes at byte ${this.position}`, {
         hint,
@@ -65,40 +57,57 @@ export class RecordSplitter {
     }
   }
 
-  /** The stream has ended: the last record, if it had no line end. */
-  finish(): void {
-    const bytes = this.#rest
-    this.bytes = bytes
-    this.base = this.position
-    this.count = 0
-    if (bytes.length === 0) return
-    this.#add(this.#afterMark(bytes), bytes.length)
-    this.position += bytes.length
-    this.#rest = bytes.subarray(0, 0)
+  /** The stream has ended: the last record, if it had no line end, gets one. `given`: the rest. */
+  finish(given: Uint8Array): void {
+    const { rest } = this
+    assert(given.length === rest, 'not the rest')
+    const bytes = new Uint8Array(rest + 1)
+    bytes.set(given)
+    bytes[rest] = LF
+    this.#begin(bytes)
+    this.end = rest === 0 ? this.start : rest + 1
+    if (this.#csv && rest > 0) this.#add(this.start, withoutReturn(bytes, this.start, rest))
+    this.position += rest
+    this.rest = 0
   }
 
-  /** Answers where the last whole record ends. */
-  #scan(bytes: Uint8Array): number {
-    this.bytes = bytes
+  /** Nothing new has come. */
+  clear(): void {
+    this.start = this.end
     this.count = 0
-    let start = this.#afterMark(bytes)
-    const first = start
-    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
-    for (;;) {
-      const end = this.#csv ? this.#csvEnd(bytes, start) : lineEnd(view, start, bytes.length)
-      if (end < 0) return start === first ? 0 : start
-      this.#add(start, end)
-      start = end + 1
+  }
+
+  /** Fills `bounds` with the records found last. */
+  cut(): void {
+    if (this.#csv) return // `push` could not find where they end otherwise
+    for (let at = this.start; at < this.end; ) {
+      const lineEnd = endOfLine(this.bytes, at, this.end)
+      this.#add(at, withoutReturn(this.bytes, at, lineEnd))
+      at = lineEnd + 1
     }
   }
 
-  /** The first byte after a byte order mark, which a file may begin with. */
-  #afterMark(bytes: Uint8Array): number {
-    return this.position === 0 && bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : 0
+  #begin(bytes: Uint8Array): void {
+    this.bytes = bytes
+    this.base = this.position
+    this.count = 0
+    // A file may begin with a byte order mark.
+    this.start = this.position === 0 && bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : 0
+  }
+
+  /** Answers where the last whole record ends. */
+  #csvRecords(): number {
+    for (let at = this.start; ; ) {
+      const end = this.#csvEnd(at)
+      if (end < 0) return this.count === 0 ? 0 : at
+      this.#add(at, withoutReturn(this.bytes, at, end))
+      at = end + 1
+    }
   }
 
   /** A quote opens a quoted field only at the field's beginning; elsewhere it is a character like others. */
-  #csvEnd(bytes: Uint8Array, start: number): number {
+  #csvEnd(start: number): number {
+    const { bytes } = this
     const { length } = bytes
     let at = start
     while (at < length) {
@@ -124,19 +133,7 @@ export class RecordSplitter {
       this.bounds = bounds
     }
     this.bounds[2 * this.count] = start
-    this.bounds[2 * this.count + 1] = end > start && this.bytes[end - 1] === CR ? end - 1 : end
+    this.bounds[2 * this.count + 1] = end
     this.count++
   }
-}
-
-/** Index of the next line feed, −1 when there is none. Four bytes a step: in ((x − 1…) & ~x) the lowest high bit marks the first zero byte. */
-function lineEnd(view: DataView, start: number, length: number): number {
-  let at = start
-  for (; at + 4 <= length; at += 4) {
-    const x = view.getInt32(at, true) ^ 0x0a0a0a0a
-    const found = (x - 0x01010101) & ~x & 0x80808080
-    if (found !== 0) return at + ((31 - Math.clz32(found & -found)) >> 3)
-  }
-  for (; at < length; at++) if (view.getUint8(at) === LF) return at
-  return -1
 }

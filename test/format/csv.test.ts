@@ -12,15 +12,16 @@ function split(bytes: Uint8Array, mode: 'lines' | 'csv', block: number): string[
   const splitter = new RecordSplitter(mode)
   const found: string[] = []
   const take = (): void => {
+    splitter.cut()
     for (let i = 0; i < splitter.count; i++) {
       found.push(Buffer.from(splitter.bytes.subarray(splitter.bounds[2 * i], splitter.bounds[2 * i + 1])).toString())
     }
   }
   for (let at = 0; at < bytes.length; at += block) {
-    splitter.push(bytes.subarray(at, at + block))
+    splitter.push(bytes.subarray(at - splitter.rest, at + block))
     take()
   }
-  splitter.finish()
+  splitter.finish(bytes.subarray(bytes.length - splitter.rest))
   take()
   expect(splitter.position).toBe(bytes.length)
   return found

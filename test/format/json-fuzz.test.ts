@@ -207,6 +207,7 @@ describe('numbers', () => {
       fc.double({ noNaN: true, noDefaultInfinity: true }).map(d => JSON.stringify(d)),
       fc.double({ noNaN: true, noDefaultInfinity: true }).map(d => d.toExponential()),
       fc.tuple(fc.integer(), fc.nat(), fc.integer({ min: -330, max: 290 })).map(([a, b, e]) => `${a}.${b}e${e}`),
+      fc.tuple(fc.nat(999999), fc.nat(999999)).map(([a, b]) => `${a}.${b}`),
       fc
         .tuple(fc.bigInt({ min: 0n, max: 10n ** 30n }), fc.bigInt({ min: 0n, max: 10n ** 25n }))
         .map(([a, b]) => `${a}.${b}`),
@@ -246,6 +247,13 @@ describe('numbers', () => {
     )
     expect(rows.map(r => BigInt(String(r[0])))).toEqual(repeated)
     expect(reasons).toHaveLength(3)
+  })
+
+  it('refuses a record that ends where a number begins', () => {
+    const good = '{"d": 1 } '
+    const { rows, reasons } = decode('json', [column('d', 'double')], [good, good, good, '{"d": '])
+    expect(rows.length).toBe(3)
+    expect(reasons).toEqual(['invalid JSON at byte 6: unexpected end'])
   })
 
   it('refuses what JSON does not write', () => {

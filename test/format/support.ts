@@ -43,3 +43,39 @@ export function finish(decoder: RecordDecoder): { rows: Datum[][]; reasons: stri
     reasons: bad.map(b => b.reason),
   }
 }
+
+/**
+ * What becomes of lines given one by one, and what of the same bytes that the decoder cuts itself, `rowsMax` at a time: rows and
+ * bad records with their offsets.
+ */
+export function bothWays(columns: readonly DecodedColumn[], text: string | Uint8Array, rowsMax: number) {
+  const bytes = new Uint8Array(Buffer.from(text))
+  const one = createDecoder('json', columns)
+  one.begin(bytes, 'topic', '0')
+  for (let at = 0; at < bytes.length; ) {
+    const end = bytes.indexOf(10, at)
+    const recordEnd = end > at && bytes[end - 1] === 13 ? end - 1 : end
+    if (recordEnd > at) one.record(at, recordEnd, at, -1, -1, -1)
+    at = end + 1
+  }
+  const lines = createDecoder('json', columns)
+  const batches: ReturnType<typeof contents>[] = []
+  for (let at = 0; at < bytes.length; ) {
+    lines.begin(bytes, 'topic', '0')
+    at = lines.lines?.(at, bytes.length, 0, rowsMax) ?? bytes.length
+    batches.push(contents(lines))
+  }
+  return {
+    one: contents(one),
+    lines: { rows: batches.flatMap(b => b.rows), bad: batches.flatMap(b => b.bad) },
+    batches,
+  }
+}
+
+function contents(decoder: RecordDecoder) {
+  const { batch, bad } = decoder.finish()
+  return {
+    rows: Array.from({ length: batch.rowCount }, (_, i) => rowAt(batch, i)),
+    bad: bad.map(({ offset, reason, raw }) => `${offset} ${reason} ${Buffer.from(raw).toString('latin1')}`),
+  }
+}
