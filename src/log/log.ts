@@ -232,9 +232,9 @@ export class Log {
     }
   }
 
-  /** Compacts a topic now, however little was appended since the last time. */
-  async compact(topic: Topic, nowMs: number): Promise<void> {
-    for (let p = 0; p < topic.partitions; p++) await compact(this.#env, topic, p, nowMs)
+  /** Compacts a topic now, however little was appended since the last time. `keysMax`: distinct keys held in memory. */
+  async compact(topic: Topic, nowMs: number, keysMax?: number): Promise<void> {
+    for (let p = 0; p < topic.partitions; p++) await compact(this.#env, topic, p, nowMs, keysMax)
   }
 
   /** For a sink that writes exactly once; its name is its own and stays over restarts. */

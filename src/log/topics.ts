@@ -34,9 +34,19 @@ export interface PartitionState {
   readonly tailBytes: number
   /** Size right after the last compaction. */
   readonly compactedBytes: number
+  /** Records before it have been compacted among themselves. */
+  readonly compactedTo: number
 }
 
-const EMPTY: PartitionState = { first: 0, next: 0, bytes: 0, tailBase: -1, tailBytes: 0, compactedBytes: 0 }
+const EMPTY: PartitionState = {
+  first: 0,
+  next: 0,
+  bytes: 0,
+  tailBase: -1,
+  tailBytes: 0,
+  compactedBytes: 0,
+  compactedTo: 0,
+}
 const NAME_LENGTH_MAX = 249
 const PARTITIONS_MAX = 1024
 
@@ -94,8 +104,8 @@ export function forgetTopic(env: Environment, topic: Topic): void {
 export function partitionState(env: Environment, topic: Topic, partition: number): PartitionState {
   const fields = env.meta.get(partitionKey(topic.id, partition))
   if (Array.isArray(fields)) {
-    const [first, next, bytes, tailBase, tailBytes, compactedBytes] = fields
-    return { first, next, bytes, tailBase, tailBytes, compactedBytes }
+    const [first, next, bytes, tailBase, tailBytes, compactedBytes, compactedTo = 0] = fields
+    return { first, next, bytes, tailBase, tailBytes, compactedBytes, compactedTo }
   }
   if (findTopic(env, topic.name)?.id !== topic.id) {
     throw new EngineError('42P01', `the embedded topic "${topic.name}" was dropped`)
@@ -104,8 +114,9 @@ export function partitionState(env: Environment, topic: Topic, partition: number
 }
 
 export function putPartition(env: Environment, topicId: number, partition: number, state: PartitionState): void {
-  const { first, next, bytes, tailBase, tailBytes, compactedBytes } = state
-  env.meta.putSync(partitionKey(topicId, partition), [first, next, bytes, tailBase, tailBytes, compactedBytes])
+  const { first, next, bytes, tailBase, tailBytes, compactedBytes, compactedTo } = state
+  const fields = [first, next, bytes, tailBase, tailBytes, compactedBytes, compactedTo]
+  env.meta.putSync(partitionKey(topicId, partition), fields)
 }
 
 function partitionKey(topicId: number, partition: number): LogKey {

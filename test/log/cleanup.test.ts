@@ -80,6 +80,30 @@ test('compaction keeps the newest of each key, at its offset, and drops old dele
   )
 })
 
+test('a compaction in rounds of few keys leaves the same as one of all', async () => {
+  const log = freshLog()
+  const topic = await log.createTopic('t', { cleanup: 'compact' }, systemClock)
+  // Of two megabytes at least each: a round ends there, when it has its keys.
+  const fill = (count: number, keys: number, text: string): Promise<unknown> => {
+    const value = Buffer.alloc(100_000, text)
+    const records = Array.from({ length: count }, (_, i) => ({ key: Buffer.of(i % keys), value, timestampMs: 0 }))
+    return log.append(topic, 0, records)
+  }
+  const offsetsAndKeys = (): [number, number | undefined][] => {
+    const block = log.read(topic, 0, 0, 1e9)
+    return Array.from({ length: block.count }, (_, i) => [block.offsets[i], block.recordAt(i).key?.[0]])
+  }
+  await fill(100, 30, 'a')
+  await log.compact(topic, 0, 1)
+  const newest = Array.from({ length: 30 }, (_, i) => [70 + i, (70 + i) % 30])
+  expect(offsetsAndKeys()).toEqual(newest)
+  await fill(50, 5, 'b')
+  await log.append(topic, 0, [{ key: Buffer.of(20), value: null, timestampMs: 0 }])
+  await log.compact(topic, 2 * DAY_MS, 1)
+  const old = newest.filter(([, key]) => key >= 5 && key !== 20)
+  expect(offsetsAndKeys()).toEqual([...old, [145, 0], [146, 1], [147, 2], [148, 3], [149, 4]])
+})
+
 test('after any appends and compactions, the table a reader builds is the same', async () => {
   const log = freshLog()
   let count = 0
