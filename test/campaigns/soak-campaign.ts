@@ -17,7 +17,7 @@ interface Sample {
   readonly second: number
   /** Memory of the process that is not a file's: what a leak shows in. */
   readonly anonMb: number
-  /** Of it, what all threads still held after a forced collection of garbage. Taken now and then only, as it makes the rest look better. */
+  /** Objects and buffers, reserved ones too, that all threads hold after a forced collection: now and then only, as that makes the rest look better. */
   readonly heldMb: number | undefined
   /** Pages of files that are mapped: the kernel's cache, which it takes back when it needs it. */
   readonly fileMb: number
@@ -37,10 +37,10 @@ interface Sample {
 const HELD_GROWTH_MAX_MB = 8
 const ANON_GROWTH_MAX_MB = 64
 /**
- * All the time. Three threads of 75 MB (16 of young objects, an old generation that V8 lets grow to some four times the 15 in use, code),
- * 70 MB of buffers in use, and as much again that malloc keeps for the next ones make 370; a loaded machine collects later.
+ * All the time. Three threads of 75 MB at most (16 of young objects, an old generation that V8 lets grow to some four times the 15 in use,
+ * code), 70 MB of buffers in use, and as much again that malloc keeps for the next ones make 370. After ten minutes it is some 280.
  */
-const ANON_MAX_MB = 450
+const ANON_MAX_MB = 400
 const HANDLES_GROWTH_MAX = 10
 const THREADS_GROWTH_MAX = 2
 /** Every so many samples a collection is forced. */
