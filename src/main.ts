@@ -12,12 +12,13 @@ import { type OpenEngine, serveCommand } from './cli/serve.ts'
 import { topicsCommand } from './cli/topics.ts'
 import { Engine, type EngineOptions } from './engine/engine.ts'
 import { createHost } from './engine/runtime.ts'
-import { RemoteHost, serveHost } from './jobs/host.ts'
+import { newTurnMark, RemoteHost, serveHost, type TurnMark } from './jobs/host.ts'
 
 interface WorkerData {
   readonly dataDir: string
   readonly remote: EngineOptions['remote']
   readonly logLevel: string
+  readonly mark: TurnMark
 }
 
 /**
@@ -28,8 +29,9 @@ const YOUNG_MB = 24
 
 if (isMainThread) await main()
 else if (parentPort) {
-  const { dataDir, remote, logLevel }: WorkerData = workerData
-  serveHost(createHost({ connectors, dataDir, remote, clock: systemClock, log: createLogger(logLevel) }), parentPort)
+  const { dataDir, remote, logLevel, mark }: WorkerData = workerData
+  const host = createHost({ connectors, dataDir, remote, clock: systemClock, log: createLogger(logLevel), mark })
+  serveHost(host, parentPort)
 }
 
 async function main(): Promise<void> {
@@ -49,12 +51,12 @@ async function main(): Promise<void> {
       clock: systemClock,
       hostsMax: workers,
       newHost: () => {
-        const data: WorkerData = { dataDir, remote, logLevel }
+        const data: WorkerData = { dataDir, remote, logLevel, mark: newTurnMark() }
         const worker = new Worker(new URL(import.meta.url), {
           workerData: data,
           resourceLimits: { maxOldGenerationSizeMb: workerHeapMb, maxYoungGenerationSizeMb: YOUNG_MB },
         })
-        return new RemoteHost(worker)
+        return new RemoteHost(worker, data.mark)
       },
     })
   }

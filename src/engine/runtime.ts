@@ -12,7 +12,7 @@ import { formatDatum } from '../expr/text.ts'
 import { createDecoder, createEncoder, type DecodedColumn } from '../format/format.ts'
 import { Aside, type AsideRow } from '../jobs/aside.ts'
 import { Dataflow, type DataflowContext, type DataflowSettings, defaultSettings } from '../jobs/dataflow.ts'
-import { Host } from '../jobs/host.ts'
+import { Host, type TurnMark } from '../jobs/host.ts'
 import type { BuiltJob, JobSource, JobSpec } from '../jobs/job.ts'
 import { openRowLog } from '../log/row-log.ts'
 import { Project } from '../operators/project.ts'
@@ -356,6 +356,7 @@ export function createHost(options: {
   readonly clock: Clock
   readonly log: Logger
   readonly settings?: Partial<DataflowSettings>
+  readonly mark?: TurnMark
 }): Host {
   const { connectors, dataDir, clock, log } = options
   const store = openStore(dataDir, options.remote)
@@ -372,5 +373,6 @@ export function createHost(options: {
     ...runtime.context,
     read: (request, dataflow, signal) => runRequest(request, dataflow, runtime, signal),
     close: () => aside.close(),
+    mark: options.mark,
   })
 }

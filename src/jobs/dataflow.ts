@@ -22,6 +22,8 @@ export interface DataflowContext {
   readonly checkpoints: ((dataflow: string) => Checkpoints) | undefined
   readonly aside: (job: string) => Aside
   readonly settings: DataflowSettings
+  /** A turn of it begins. */
+  readonly onTurn?: () => void
 }
 
 export interface DataflowSettings {
@@ -366,6 +368,7 @@ export class Dataflow {
   #turn<T>(work: () => Promise<T>): Promise<T> {
     const turn = this.#turns.then(() => {
       if (this.#failure) throw this.#failure
+      this.#context.onTurn?.()
       return work()
     })
     this.#turns = turn.catch(() => {})

@@ -6,10 +6,25 @@ import { Channel, serveChannel } from './channel.ts'
 import { Dataflow, type DataflowContext } from './dataflow.ts'
 import type { DataflowSpec, JobSpec, JobStatus } from './job.ts'
 
+/** What is known of the end of a thread. */
+export interface Loss {
+  /** It had reached the limit of its heap. */
+  readonly outOfMemory: boolean
+  /** The dataflow that had its turn last: whoever needs most memory is most likely the one that asks for what is not there. */
+  readonly dataflow: string | undefined
+}
+
+/** One number that a thread and its owner share: that of the dataflow that has its turn; 0 before the first. */
+export type TurnMark = Int32Array<SharedArrayBuffer>
+
+export function newTurnMark(): TurnMark {
+  return new Int32Array(new SharedArrayBuffer(4))
+}
+
 /** Runs dataflows somewhere: in this thread (`Host`) or in a worker (`RemoteHost`). */
 export interface JobHost {
   /** Resolves when the thread is gone, and with it everything that ran there. Undefined: it lives as long as the process. */
-  readonly lost?: Promise<void>
+  readonly lost?: Promise<Loss>
   /** Resolves when the dataflow runs; throws when it cannot start. */
   start(spec: DataflowSpec, options: { readonly paused: boolean }): Promise<void>
   /** Resolves when all its bounded sources have ended or it was stopped; rejects with what made it fail. */
@@ -23,13 +38,20 @@ export interface JobHost {
   status(): Promise<readonly JobStatus[]>
   /** A read or a subscription; `request` is the engine's. `dataflow` undefined: it needs no running one. Work on it ends with the signal. */
   read(dataflow: string | undefined, request: unknown, signal: AbortSignal): AsyncIterable<Batch>
-  /** Lets go of what all its dataflows shared; they are stopped. */
+  /** Lets go of what all its dataflows shared, and of the thread; they are stopped. */
   close(): Promise<void>
 }
 
 export interface HostContext extends DataflowContext {
   readonly read: (request: unknown, dataflow: Dataflow | undefined, signal: AbortSignal) => AsyncIterable<Batch>
   readonly close: () => Promise<void>
+  /** Told of every turn that begins, where somebody wants to know who had the last. */
+  readonly mark?: TurnMark
+}
+
+interface StartOptions {
+  readonly paused: boolean
+  readonly turnMark?: number
 }
 
 export class Host implements JobHost {
@@ -40,9 +62,12 @@ export class Host implements JobHost {
     this.#context = context
   }
 
-  async start(spec: DataflowSpec, { paused }: { readonly paused: boolean }): Promise<void> {
+  /** `turnMark`: its number in the context's mark. */
+  async start(spec: DataflowSpec, { paused, turnMark = 0 }: StartOptions): Promise<void> {
     assert(!this.#dataflows.has(spec.id), `dataflow ${spec.id} runs already`)
-    const dataflow = new Dataflow(spec.id, this.#context)
+    const { mark } = this.#context
+    const onTurn = mark && (() => Atomics.store(mark, 0, turnMark))
+    const dataflow = new Dataflow(spec.id, { ...this.#context, onTurn })
     this.#dataflows.set(spec.id, dataflow)
     dataflow.setPaused(paused)
     try {
@@ -106,7 +131,7 @@ export class Host implements JobHost {
 export function serveHost(host: Host, port: MessagePort): void {
   serveChannel(port, {
     calls: {
-      start: ({ spec, paused }: { spec: DataflowSpec; paused: boolean }) => host.start(spec, { paused }),
+      start: ({ spec, ...options }: { spec: DataflowSpec } & StartOptions) => host.start(spec, options),
       setPaused: ({ id, paused }: { id: string; paused: boolean }) => host.setPaused(id, paused),
       done: (id: string) => host.done(id),
       addJob: async ({ id, job }: { id: string; job: JobSpec }) => host.addJob(id, job),
@@ -123,12 +148,18 @@ export function serveHost(host: Host, port: MessagePort): void {
 
 /** A host in a worker thread. When the worker dies, everything under way rejects with 57P01. */
 export class RemoteHost implements JobHost {
-  readonly lost: Promise<void>
+  readonly lost: Promise<Loss>
   #channel: Channel
+  #worker: Worker
+  /** Dataflows by their number in the mark. */
+  #started = new Map<number, string>()
+  #starts = 0
 
-  constructor(worker: Worker) {
+  /** `mark` is the one that the worker's host has. */
+  constructor(worker: Worker, mark?: TurnMark) {
     const channel = new Channel(worker)
     this.#channel = channel
+    this.#worker = worker
     let cause: unknown
     worker.on('error', error => {
       cause = error
@@ -143,13 +174,16 @@ export class RemoteHost implements JobHost {
             cause,
           }),
         )
-        resolve()
+        const outOfMemory = cause instanceof Error && 'code' in cause && cause.code === 'ERR_WORKER_OUT_OF_MEMORY'
+        resolve({ outOfMemory, dataflow: mark && this.#started.get(Atomics.load(mark, 0)) })
       })
     })
   }
 
   async start(spec: DataflowSpec, { paused }: { readonly paused: boolean }): Promise<void> {
-    await this.#channel.call('start', { spec, paused })
+    const turnMark = ++this.#starts
+    this.#started.set(turnMark, spec.id)
+    await this.#channel.call('start', { spec, paused, turnMark })
   }
   async done(id: string): Promise<void> {
     await this.#channel.call('done', id)
@@ -165,6 +199,7 @@ export class RemoteHost implements JobHost {
   }
   async stop(id: string, { save }: { readonly save: boolean }): Promise<void> {
     await this.#channel.call('stop', { id, save })
+    for (const [mark, started] of this.#started) if (started === id) this.#started.delete(mark)
   }
   async status(): Promise<readonly JobStatus[]> {
     return (await this.#channel.call('status', undefined)) as readonly JobStatus[] // the other end is serveHost
@@ -175,5 +210,6 @@ export class RemoteHost implements JobHost {
   /** A thread that is gone has nothing left to close. */
   async close(): Promise<void> {
     await this.#channel.call('close', undefined).catch(() => {})
+    await this.#worker.terminate()
   }
 }

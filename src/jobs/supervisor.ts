@@ -1,5 +1,5 @@
 import type { Clock } from '../base/clock.ts'
-import { type EngineError, toEngineError } from '../base/errors.ts'
+import { EngineError, toEngineError } from '../base/errors.ts'
 import type { Logger } from '../base/log.ts'
 import type { JobHost } from './host.ts'
 import type { DataflowSpec, JobSpec, JobState, JobStatus } from './job.ts'
@@ -12,6 +12,8 @@ interface Supervised {
   error: EngineError | undefined
   retryAtMs: number | undefined
   attempts: number
+  /** Times in a row that its thread ran out of memory by it. */
+  outOfMemory: number
   /** Ends the present run or wait for good. */
   stop: AbortController
   running: Promise<void>
@@ -20,9 +22,15 @@ interface Supervised {
 /** Seconds between attempts double from the first to the second of these. */
 const RETRY_MS = { first: 1000, most: 60_000 }
 
+/** A job that has run out of memory so often does so again: the first time among others, then alone. */
+const OUT_OF_MEMORY_MAX = 3
+/** Whoever has run so long has not run out of memory in a row. */
+const HEALTHY_MS = 3_600_000
+
 /**
  * Keeps dataflows running on a few hosts: starts them on the least loaded, and when one fails for a reason that waiting may
- * heal, starts it again from its last checkpoint after a growing pause. Others stay as they are.
+ * heal, starts it again from its last checkpoint after a growing pause. Others stay as they are. One that made its thread run out of memory
+ * gets a thread of its own from then on, for it took its neighbours along.
  */
 export class Supervisor {
   #newHost: () => JobHost
@@ -30,6 +38,8 @@ export class Supervisor {
   #clock: Clock
   #log: Logger
   #hosts: JobHost[] = []
+  /** Dataflows that have a thread to themselves, also after they were stopped: they were moved there for a reason. */
+  #alone = new Set<string>()
   #dataflows = new Map<string, Supervised>()
 
   constructor(options: { newHost: () => JobHost; hostsMax: number; clock: Clock; log: Logger }) {
@@ -46,12 +56,13 @@ export class Supervisor {
   ): Promise<void> {
     const entry: Supervised = {
       spec,
-      host: this.leastLoaded(),
+      host: this.#hostFor(spec.id),
       state: 'starting',
       paused,
       error: undefined,
       retryAtMs: undefined,
       attempts: 0,
+      outOfMemory: 0,
       stop: new AbortController(),
       running: Promise.resolve(),
     }
@@ -102,6 +113,7 @@ export class Supervisor {
       if (this.#hosts.includes(entry.host)) await entry.host.stop(dataflow, { save })
     } finally {
       await entry.running
+      if (this.#alone.has(dataflow)) await this.#closeHost(entry.host)
     }
   }
 
@@ -138,10 +150,20 @@ export class Supervisor {
 
   /** The host with the fewest dataflows; a new one while there may be more. */
   leastLoaded(): JobHost {
-    const load = new Map(this.#hosts.map(host => [host, 0]))
-    for (const { host } of this.#dataflows.values()) load.set(host, (load.get(host) ?? 0) + 1)
+    const entries = [...this.#dataflows.values()]
+    const taken = new Set(entries.filter(({ spec }) => this.#alone.has(spec.id)).map(({ host }) => host))
+    const load = new Map(this.#hosts.filter(host => !taken.has(host)).map(host => [host, 0]))
+    for (const { host } of entries) if (load.has(host)) load.set(host, (load.get(host) ?? 0) + 1)
     const [best] = [...load].sort((a, b) => a[1] - b[1])
-    if (best !== undefined && (best[1] === 0 || this.#hosts.length >= this.#hostsMax)) return best[0]
+    if (best !== undefined && (best[1] === 0 || load.size >= this.#hostsMax)) return best[0]
+    return this.#addHost()
+  }
+
+  #hostFor(dataflow: string): JobHost {
+    return this.#alone.has(dataflow) ? this.#addHost() : this.leastLoaded()
+  }
+
+  #addHost(): JobHost {
     const host = this.#newHost()
     this.#hosts.push(host)
     // The next start makes another.
@@ -151,13 +173,19 @@ export class Supervisor {
     return host
   }
 
+  async #closeHost(host: JobHost): Promise<void> {
+    if (!this.#hosts.includes(host)) return
+    this.#hosts = this.#hosts.filter(h => h !== host)
+    await host.close()
+  }
+
   async #keepRunning(entry: Supervised, started: boolean): Promise<void> {
     const { signal } = entry.stop
     let runs = started
     while (!signal.aborted) {
       try {
         if (!runs) {
-          if (!this.#hosts.includes(entry.host)) entry.host = this.leastLoaded()
+          if (!this.#hosts.includes(entry.host)) entry.host = this.#hostFor(entry.spec.id)
           entry.state = 'starting'
           const { paused } = entry
           await entry.host.start(entry.spec, { paused })
@@ -168,7 +196,9 @@ export class Supervisor {
         entry.error = entry.retryAtMs = undefined
         const sinceMs = this.#clock.monotonicMs()
         await entry.host.done(entry.spec.id).finally(() => {
-          if (this.#clock.monotonicMs() - sinceMs > RETRY_MS.most) entry.attempts = 0
+          const ranMs = this.#clock.monotonicMs() - sinceMs
+          if (ranMs > RETRY_MS.most) entry.attempts = 0
+          if (ranMs > HEALTHY_MS) entry.outOfMemory = 0
         })
         // Its bounded sources have ended: it stays, for its views to be read.
         return
@@ -179,10 +209,15 @@ export class Supervisor {
     }
   }
 
-  async #afterFailure(entry: Supervised, error: EngineError): Promise<void> {
-    // Fails only with its thread.
-    await entry.host.stop(entry.spec.id, { save: false }).catch(() => entry.host.lost)
+  async #afterFailure(entry: Supervised, failure: EngineError): Promise<void> {
     const { id } = entry.spec
+    // Fails only with its thread.
+    const loss = await entry.host.stop(id, { save: false }).catch(() => entry.host.lost)
+    let error = failure
+    if (loss?.outOfMemory && (loss.dataflow === id || this.#alone.has(id))) {
+      this.#alone.add(id)
+      error = outOfMemory(failure, ++entry.outOfMemory < OUT_OF_MEMORY_MAX)
+    }
     entry.state = 'failed'
     entry.error = error
     const retry = error.retryable || error.sqlState === 'XX000'
@@ -202,6 +237,16 @@ export class Supervisor {
     else
       await new Promise<void>(resolve => entry.stop.signal.addEventListener('abort', () => resolve(), { once: true }))
   }
+}
+
+function outOfMemory(cause: EngineError, retryable: boolean): EngineError {
+  return new EngineError('53200', `the job ran out of memory: ${cause.message}`, {
+    detail: retryable ? 'it is tried again in a thread of its own' : 'it did so again in a thread of its own',
+    hint: 'keep less (narrower columns, shorter windows, retention), or give threads more by --worker-heap; then ALTER JOB … RESUME',
+    actor: 'user',
+    retryable,
+    cause,
+  })
 }
 
 function stateOf(state: JobState, paused: boolean, live: JobState | undefined): JobState {
