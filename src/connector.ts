@@ -65,6 +65,8 @@ export interface Source {
   acknowledge?(position: Position): Promise<void>
   /** Records between the position and the present end, where that can be known cheaply: for lag displays. */
   lag?(): number | undefined
+  /** True: the other end gives little or nothing more before it hears of a checkpoint, so the next one is taken early. Asked often. */
+  needsCheckpoint?(): boolean
   close(): Promise<void>
 }
 
@@ -167,6 +169,11 @@ export interface SourceContext extends Context {
   readonly decoder: RecordDecoder
   /** Read to the end that is there at open, then answer `end`. */
   readonly bounded: boolean
+  /**
+   * Names what the other end keeps for this source while it is away: of the data directory, the job and the source in it, the same after a
+   * restart and nobody else's. Undefined where no checkpoint is taken, as in reads and subscriptions: `acknowledge` never comes.
+   */
+  readonly session?: string
 }
 
 export interface SinkContext extends Context {
@@ -185,8 +192,10 @@ export interface Connector {
   readonly options: readonly Option[]
   source?(context: SourceContext): Source
   sink?(context: SinkContext): Sink
+  /** True: its topics have no past and no present end. A SELECT gives rows as they come, until it is cancelled or has enough. */
+  readonly endless?: boolean
   /** True: a source of it delivers records with keys, null values and changes as upserts need them. */
   readonly keyed?: boolean
   /** First records of a topic, for columns by sample and for error messages. At most `max`, no waiting for new ones. */
-  sample?(context: Omit<SourceContext, 'decoder' | 'bounded'>, max: number): Promise<readonly Uint8Array[]>
+  sample?(context: Omit<SourceContext, 'decoder' | 'bounded' | 'session'>, max: number): Promise<readonly Uint8Array[]>
 }

@@ -80,6 +80,10 @@ export class ComputedColumns implements Source {
     return this.#source.lag?.()
   }
 
+  needsCheckpoint(): boolean {
+    return this.#source.needsCheckpoint?.() ?? false
+  }
+
   close(): Promise<void> {
     return this.#source.close()
   }

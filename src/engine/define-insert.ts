@@ -75,6 +75,7 @@ export function defineInsert(
       instance: engine.catalog.instance,
       timeFormats,
     },
+    instance: engine.catalog.instance,
     timeZone: context.timeZone,
   }
   const { sql, searchPath, timeZone } = context

@@ -160,6 +160,7 @@ function defineMaterializedView(
     uniqueKey,
     eventTime,
     retentionMs,
+    instance: engine.catalog.instance,
     timeZone: context.timeZone,
   }
   return {
@@ -298,6 +299,7 @@ export function sinkJob(
     plan: bound.plan,
     sources: engine.sourcesOf(bound.plan),
     sink,
+    instance: engine.catalog.instance,
     timeZone: context.timeZone,
   }
   const job: JobObject = { definition, dataflow, paused: false }

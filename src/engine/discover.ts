@@ -82,7 +82,12 @@ async function discoverTopic(relation: string, options: string, engine: Engine):
   const [{ ast }] = parseScript(`CREATE SOURCE discovered WITH (${options})`)
   if (ast?.kind !== 'create-relation')
     throw new EngineError('XX000', 'the statement of a topic without DDL did not parse')
-  return defineSource(await sampledColumns(ast, relation, engine), relation, engine, 'UTC').spec
+  const sampled = await sampledColumns(ast, relation, engine)
+  const { endless } = readExternal(optionTexts(ast.options), '', engine).connector
+  // A filter reads many topics, and the topic tells the device.
+  const named = endless && !sampled.columns.some(c => c.name === '_topic')
+  const includes = named ? [{ what: 'topic' as const, at: ast.at }] : []
+  return defineSource({ ...sampled, includes }, relation, engine, 'UTC').spec
 }
 
 /** The statement with columns found in a sample of the topic. Throws 42P16 when there is nothing to find them in. */

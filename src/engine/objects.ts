@@ -125,6 +125,8 @@ export interface JobDefinition {
   /** Of a view: rows go when event time has passed them by this much. */
   readonly retentionMs?: number
   readonly sink?: SinkSpec
+  /** See `Catalog.instance`. */
+  readonly instance: string
   readonly timeZone: string
 }
 

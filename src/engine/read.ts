@@ -123,7 +123,8 @@ async function* runRead(
       const given = request.given[scan.relation]
       if (given) rows.push({ node, reader: readBatches(given.map(b => pickColumns(b, scan.columns))) })
       else if (openRows) opened.push({ node, scan, batches: openRows(scan.relation) })
-      else if (spec) topics.push({ node, open: () => expectRuntime(runtime).openSource(spec, scan, 'read', true) })
+      else if (spec)
+        topics.push({ node, open: () => expectRuntime(runtime).openSource(spec, scan, { job: 'read', bounded: true }) })
       else {
         assert(dataflow !== undefined, `${scan.relation} is read where it lives`)
         const { view } = expectRuntime(runtime).view(dataflow.graph, scan.relation)

@@ -82,7 +82,12 @@ export class Runtime {
     return `subscription-${++this.#subscriptions}`
   }
 
-  openSource(spec: SourceSpec, scan: Pick<Scan, 'columns'>, job: string, bounded: boolean): Source {
+  /** `session`: see SourceContext. */
+  openSource(
+    spec: SourceSpec,
+    scan: Pick<Scan, 'columns'>,
+    { job, bounded, session }: { readonly job: string; readonly bounded: boolean; readonly session?: string },
+  ): Source {
     const connector = this.#connector(spec.connector)
     const declared = writtenColumns(spec).map(c => spec.columns[c].name)
     const open = (columns: readonly DecodedColumn[]): Source => {
@@ -91,6 +96,7 @@ export class Runtime {
         options: parseOptionValues(connector, spec.options),
         decoder,
         bounded,
+        session,
         ...this.#common(job),
       })
       assert(source !== undefined, `${connector.name} reads`)
@@ -175,9 +181,11 @@ export class Runtime {
       const { watermark } = scan
       const { idleTimeoutMs, maxFutureMs } = spec
       const id = `${scan.relation.replace(/^public\./, '')}${sources.length === 0 ? '' : `#${sources.length + 1}`}`
+      const nth = sources.length === 0 ? [] : [String(sources.length + 1)]
+      const session = definition && [job.name.replace(/^public\./, ''), ...nth, definition.instance].join('-')
       sources.push({
         id,
-        source: this.openSource(spec, scan, job.name, false),
+        source: this.openSource(spec, scan, { job: job.name, bounded: false, session }),
         node: new SourceNode({
           graph,
           input: node,

@@ -10,11 +10,13 @@ import { BIGINT, type Datum, type Schema, TEXT, TIMESTAMPTZ, typeName } from '..
 import { bindConstant } from '../../plan/bind/ddl.ts'
 import { bindQuery } from '../../plan/bind/query.ts'
 import { explain } from '../../plan/explain.ts'
+import type { LogicalPlan } from '../../plan/logical.ts'
 import { optimize } from '../../plan/optimize.ts'
 import { substituteParameters } from '../../plan/parameters.ts'
 import type { ClientSession } from '../client-session.ts'
 import { defineObject } from '../definitions.ts'
-import { discoverTopics } from '../discover.ts'
+import { type Discovered, discoverTopics } from '../discover.ts'
+import type { Engine } from '../engine.ts'
 import { jobOf, qualifiedName } from '../objects.ts'
 import type { ReadRequest } from '../read.ts'
 import type { Result, Statement } from '../session.ts'
@@ -28,18 +30,31 @@ const CHANGE_FIELDS = [
   { name: 'tidemark_diff', type: BIGINT },
 ]
 
-/** SELECT: a read of views as they are, of topics from their beginning to their present end; EMIT CHANGES goes on. */
+/** SELECT: a read of views as they are, of topics from their beginning to their present end; EMIT CHANGES goes on, and so do topics without an end. */
 export async function planQuery(ast: Query, types: ParameterTypes, session: ClientSession): Promise<Plan> {
   const subscribed = subscribeCall(ast)
   if (subscribed) return limited(await planSubscribe(subscribed, session), ast.limit)
+  const extra = await discoverTopics(ast, session.options.searchPath, session.engine)
+  return planRead(ast, ast.emit === 'changes', extra, types, session)
+}
+
+function planRead(ast: Query, goesOn: boolean, extra: Discovered, types: ParameterTypes, session: ClientSession): Plan {
   const { engine } = session
-  const extra = await discoverTopics(ast, session.options.searchPath, engine)
   // ksqlDB's EMIT CHANGES LIMIT n: the statement ends after n changes. No operator of the dataflow.
-  const rowsMax = ast.emit === 'changes' && ast.orderBy.length === 0 && ast.limit ? changesMax(ast.limit) : undefined
+  const rowsMax = goesOn && ast.orderBy.length === 0 && ast.limit ? changesMax(ast.limit) : undefined
   const query = rowsMax === undefined ? ast : { ...ast, limit: undefined }
-  const mode = ast.emit === 'changes' ? 'standing' : 'read'
+  const mode = goesOn ? 'standing' : 'read'
   const bound = bindQuery(query, engine.catalog.view(extra.relations), session.bindOptions(mode, types))
   const { schema } = bound.plan
+  const endless = goesOn ? undefined : endlessSource(bound.plan, extra, engine)
+  if (endless !== undefined) {
+    const plan = planRead({ ...ast, emit: ast.emit ?? 'changes' }, true, extra, types, session)
+    const run: Plan['run'] = (parameters, signal) => {
+      session.notice(`${endless} has no end: rows come until you cancel, or as many as LIMIT says`)
+      return plan.run(parameters, signal)
+    }
+    return { ...plan, run }
+  }
   const run = async (parameters: readonly Datum[], signal: AbortSignal): Promise<Result> => {
     const context = session.evalContext()
     const request: ReadRequest = {
@@ -60,6 +75,12 @@ export async function planQuery(ast: Query, types: ParameterTypes, session: Clie
     }
   }
   return { parameterTypes: bound.parameterTypes, schema, run }
+}
+
+/** The name of a source of the plan whose topics have no end; undefined: there is none. */
+function endlessSource(plan: LogicalPlan, extra: Discovered, engine: Engine): string | undefined {
+  const sources = Object.values(engine.sourcesOf(plan, extra.sources))
+  return sources.find(spec => engine.connector(spec.connector).endless)?.relation.replace(/^public\./, '')
 }
 
 /** SELECT * FROM subscribe('v') LIMIT n ends after n changes. */
@@ -184,8 +205,12 @@ export async function planExplain(ast: Explain, statement: Statement, session: C
   let lines: readonly string[]
   if (inner.kind === 'query') {
     const extra = await discoverTopics(inner, session.options.searchPath, session.engine)
-    const mode = inner.emit === undefined ? 'read' : 'standing'
-    const bound = bindQuery(inner, session.engine.catalog.view(extra.relations), session.bindOptions(mode))
+    const { engine } = session
+    const bind = (mode: 'read' | 'standing') =>
+      bindQuery(inner, engine.catalog.view(extra.relations), session.bindOptions(mode))
+    const read = inner.emit === undefined ? bind('read') : undefined
+    const mode = read && endlessSource(read.plan, extra, engine) === undefined ? 'read' : 'standing'
+    const bound = mode === 'read' && read ? read : bind('standing')
     lines = explain(optimize(bound.plan, mode === 'read' ? session.evalContext() : undefined))
   } else {
     const object = await defineObject(inner, session.context(statement), session.engine)
