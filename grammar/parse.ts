@@ -29,6 +29,31 @@ export function parseScript(sql: string): ParsedStatement[] {
   })
 }
 
+/** Cuts a script at its semicolons without parsing it, so that an error in one statement hides none of another. Empty pieces are left out. */
+export function splitScript(sql: string): { readonly sql: string; readonly offset: number }[] {
+  const pieces: { sql: string; offset: number }[] = []
+  let first: Token | undefined
+  for (const token of tokenize(sql)) {
+    const ends = token.kind === 'end' || token.kind === 'error' || (token.kind === 'op' && token.text === ';')
+    if (token.kind === 'error') first ??= token
+    if (!ends) first ??= token
+    else if (first) {
+      const end = token.kind === 'error' ? sql.length : token.at
+      pieces.push({ sql: sql.slice(first.at, end), offset: first.at })
+      first = undefined
+    }
+  }
+  return pieces
+}
+
+/** Whether what was typed so far ends with a semicolon that is no part of a string, name or comment; also where it can never become a statement. */
+export function endsStatement(sql: string): boolean {
+  const tokens = tokenize(sql)
+  const [before, last] = tokens.slice(-2)
+  if (tokens.at(-1)?.kind === 'error') return !tokens.at(-1)?.error?.message.startsWith('unterminated')
+  return last !== undefined && before.kind === 'op' && before.text === ';'
+}
+
 /** Parses a text that is one expression. */
 export function parseExpression(sql: string): Expr {
   return run(sql, cursor => whole(cursor, expression(cursor)))

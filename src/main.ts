@@ -1,83 +1,9 @@
 #!/usr/bin/env -S node --max-semi-space-size=8
-/** The program: the only file that knows both the engine and the connectors. Run as a worker thread, it hosts jobs. */
-import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
-import { connectors } from '../connectors/registry.ts'
-import { randomBytes, systemClock } from './base/clock.ts'
-import type { Logger } from './base/log.ts'
-import { type Command, runCommand, type Terminal } from './cli/command.ts'
-import { createLogger } from './cli/log.ts'
-import { jobsCommand, sqlCommand, submitCommand } from './cli/remote.ts'
-import { checkCommand, runFileCommand } from './cli/run.ts'
-import { type OpenEngine, serveCommand } from './cli/serve.ts'
-import { topicsCommand } from './cli/topics.ts'
-import { Engine, type EngineOptions } from './engine/engine.ts'
-import { createHost } from './engine/runtime.ts'
-import { newTurnMark, RemoteHost, serveHost, type TurnMark } from './jobs/host.ts'
+/** Where the program starts, as a process and as a worker thread of it: with the compiled code of the last start at hand, which is three quarters of a start's work. */
+import { enableCompileCache } from 'node:module'
+import { homedir } from 'node:os'
+import { join } from 'node:path'
 
-interface WorkerData {
-  readonly dataDir: string
-  readonly remote: EngineOptions['remote']
-  readonly logLevel: string
-  readonly mark: TurnMark
-}
-
-/**
- * Young objects of a worker, megabytes: three halves of 8, as the flag --max-semi-space-size=8 of the first line says for the main thread.
- * Left alone, V8 lets them grow to 64 MB a half under load and keeps them, and no work here is faster for it: rows are in typed arrays.
- */
-const YOUNG_MB = 24
-
-if (isMainThread) await main()
-else if (parentPort) {
-  const { dataDir, remote, logLevel, mark }: WorkerData = workerData
-  const host = createHost({ connectors, dataDir, remote, clock: systemClock, log: createLogger(logLevel), mark })
-  serveHost(host, parentPort)
-}
-
-async function main(): Promise<void> {
-  let logLevel = 'info'
-  const makeLog = (level: string): Logger => {
-    logLevel = level
-    return createLogger(level)
-  }
-  const open: OpenEngine = ({ dataDir, checkpoints, log, workers, workerHeapMb }) => {
-    const owner = Buffer.from(randomBytes(8)).toString('hex')
-    const remote = checkpoints === undefined ? undefined : { url: checkpoints, owner }
-    return Engine.open({
-      dataDir,
-      remote,
-      log,
-      connectors,
-      clock: systemClock,
-      hostsMax: workers,
-      newHost: () => {
-        const data: WorkerData = { dataDir, remote, logLevel, mark: newTurnMark() }
-        const worker = new Worker(new URL(import.meta.url), {
-          workerData: data,
-          resourceLimits: { maxOldGenerationSizeMb: workerHeapMb, maxYoungGenerationSizeMb: YOUNG_MB },
-        })
-        return new RemoteHost(worker, data.mark)
-      },
-    })
-  }
-  const commands: readonly Command[] = [
-    serveCommand(open, makeLog),
-    runFileCommand(open, makeLog),
-    submitCommand,
-    checkCommand(open, makeLog),
-    jobsCommand,
-    sqlCommand,
-    topicsCommand,
-  ]
-  const stop = new AbortController()
-  for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, () => stop.abort())
-  const terminal: Terminal = {
-    out: text => void process.stdout.write(text),
-    err: text => void process.stderr.write(text),
-    isTTY: process.stdin.isTTY === true,
-    input: process.stdin,
-    signal: stop.signal,
-  }
-  const code = await runCommand(commands, process.argv.slice(2), terminal)
-  process.exit(code)
-}
+// In the user's own folder: what lies there is run, so it must not be where others can write, as Node's default is.
+enableCompileCache(join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'tidemark'))
+await import('./program.ts')

@@ -43,7 +43,8 @@ export function runToEnd<T>(sql: string, cost: (work: () => Promise<void>) => Pr
 const quiet = {
   out: () => undefined,
   err: (text: string) => void process.stderr.write(text),
-  isTTY: false,
+  asksPerson: false,
+  tellsPerson: false,
   input: process.stdin,
   signal: new AbortController().signal,
 }

@@ -17,9 +17,10 @@ const settings: readonly (readonly [readonly [string, ...string[]], string])[] =
   [['session', 'authorization'], 'session_authorization'],
 ]
 
-/** SHOW … */
+/** SHOW …, which ksqlDB also spells LIST. */
 export function parseShow(cursor: Cursor): Show {
-  const { at } = cursor.expect('show')
+  const { at } = cursor.token
+  cursor.expectOne(['show', 'list'])
   const show = (what: string, name: Name = [], object?: string): Show => {
     const from =
       what !== 'setting' && (cursor.accept('from') || cursor.accept('in')) ? cursor.qualifiedName('a schema') : []

@@ -37,6 +37,7 @@ const utility = (cursor: Cursor): Statement => parseUtility(cursor, cursor.posit
 const statements: ReadonlyMap<string, (cursor: Cursor) => Statement> = new Map([
   ['create', parseCreate],
   ['show', parseShow],
+  ['list', parseShow],
   ['describe', parseDescribe],
   ['desc', parseDescribe],
   ['explain', parseExplain],

@@ -1,25 +1,21 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { EngineError } from '../base/errors.ts'
 import type { Logger } from '../base/log.ts'
 import type { Engine } from '../engine/engine.ts'
-import type { Command, Terminal } from './command.ts'
-import { located, reportErrors, runScript } from './script.ts'
+import { type Command, readText, type Terminal } from './command.ts'
+import { logLevelFlag } from './log.ts'
+import { runScript } from './script.ts'
 import type { OpenEngine } from './serve.ts'
 
 type JobStatus = Awaited<ReturnType<Engine['supervisor']['status']>>[number]
 
-/** The text of a file of statements. */
-export async function readSql(file: string): Promise<string> {
-  try {
-    return await readFile(file, 'utf8')
-  } catch (cause) {
-    throw new EngineError('58P01', `cannot read ${file}: ${cause instanceof Error ? cause.message : cause}`, { cause })
-  }
-}
-
-async function withTemporaryEngine<T>(open: OpenEngine, log: Logger, work: (engine: Engine) => Promise<T>): Promise<T> {
+/** An engine in a folder that goes with it. */
+export async function withTemporaryEngine<T>(
+  open: OpenEngine,
+  log: Logger,
+  work: (engine: Engine) => Promise<T>,
+): Promise<T> {
   const dataDir = await mkdtemp(join(tmpdir(), 'tidemark-'))
   const engine = await open({ dataDir, log, workers: 1 })
   try {
@@ -39,10 +35,10 @@ export function runFileCommand(open: OpenEngine, makeLog: (level: string) => Log
     words: [1, 1],
     flags: [
       { name: 'data', value: 'DIR', doc: 'keep state there and go on from it; else it is gone in the end' },
-      { name: 'log-level', value: 'LEVEL', doc: 'debug, info, warn or error', default: 'warn' },
+      { ...logLevelFlag, default: 'warn' },
     ],
     run: async ([file], flags, terminal) => {
-      const sql = await readSql(file)
+      const sql = await readText(file)
       const log = makeLog(String(flags['log-level']))
       const work = async (engine: Engine): Promise<number> => {
         await runScript(sql, engine, terminal, { quiet: false, beforeRows: () => untilCaughtUp(engine, terminal) })
@@ -101,50 +97,10 @@ async function look(
       if (told) terminal.err('\r\x1b[K')
       return jobs
     }
-    if (terminal.isTTY) {
+    if (terminal.tellsPerson) {
       told = true
       terminal.err(`\r${jobs.reduce((n, j) => n + j.rowsIn, 0).toLocaleString('en')} rows read`)
     }
     await engine.options.clock.sleep(LOOK_MS, terminal.signal)
   }
-}
-
-/** `tidemark check`: every error of a file, nothing run. */
-export function checkCommand(open: OpenEngine, makeLog: (level: string) => Logger): Command {
-  return {
-    name: 'check',
-    synopsis: 'FILE.sql …',
-    doc: 'parse and bind, and report every error with line, column and a hint',
-    words: [1, Number.POSITIVE_INFINITY],
-    flags: [],
-    run: async (files, _, terminal) => {
-      let errors = 0
-      for (const file of files) {
-        const sql = await readSql(file)
-        const found = await withTemporaryEngine(open, makeLog('error'), engine => checkScript(sql, engine))
-        errors += reportErrors(found, file, terminal)
-      }
-      return errors > 0 ? 1 : 0
-    },
-  }
-}
-
-async function checkScript(sql: string, engine: Engine): Promise<unknown[]> {
-  const session = await engine.connect({ user: 'tidemark', database: 'tidemark', settings: new Map() })
-  const errors: unknown[] = []
-  let statements: ReturnType<typeof session.parse>
-  try {
-    statements = session.parse(sql)
-  } catch (error) {
-    return [located(error, sql, 0)]
-  }
-  for (const statement of statements) {
-    try {
-      const prepared = await session.prepare(statement, [])
-      await engine.define(prepared.statement, { sql: statement.sql, searchPath: ['public'], timeZone: 'UTC' })
-    } catch (error) {
-      errors.push(located(error, sql, 0))
-    }
-  }
-  return errors
 }

@@ -3,7 +3,7 @@ import { rowAt } from '../batch/batch.ts'
 import type { Engine } from '../engine/engine.ts'
 import type { Result, Session } from '../engine/session.ts'
 import { formatDatum } from '../expr/text.ts'
-import { describeError, type Terminal } from './command.ts'
+import type { Terminal } from './command.ts'
 
 /** Runs the statements of a script one after another in a session of its own; throws at the first that fails, saying where. `beforeRows` runs before each that answers rows. */
 export async function runScript(
@@ -16,19 +16,20 @@ export async function runScript(
   session.onNotice = ({ severity, error }) => {
     if (!quiet) terminal.err(`${severity.toLowerCase()}: ${error.message}\n`)
   }
+  const cancel = (): void => session.cancel()
+  terminal.signal.addEventListener('abort', cancel)
   try {
     for (const statement of session.parse(sql)) {
-      try {
-        const prepared = await session.prepare(statement, [])
-        if (prepared.schema && beforeRows) await beforeRows()
-        if (terminal.signal.aborted) return
-        const result = await session.execute(prepared, [])
-        if (!quiet) await printResult(result, session, terminal)
-      } catch (error) {
-        throw located(error, sql, 0)
-      }
+      const prepared = await session.prepare(statement, [])
+      if (prepared.schema && beforeRows) await beforeRows()
+      if (terminal.signal.aborted) return
+      const result = await session.execute(prepared, [])
+      if (!quiet) await printResult(result, session, terminal)
     }
+  } catch (error) {
+    if (!terminal.signal.aborted) throw located(error, sql, 0)
   } finally {
+    terminal.signal.removeEventListener('abort', cancel)
     await session.close()
   }
 }
@@ -36,9 +37,7 @@ export async function runScript(
 /** Adds line and column to an error with a position. */
 export function located(error: unknown, sql: string, offset: number): unknown {
   if (!(error instanceof EngineError) || error.position === undefined) return error
-  const before = sql.slice(0, offset + error.position - 1)
-  const line = before.split('\n').length
-  const column = before.length - before.lastIndexOf('\n')
+  const { line, column } = placeOf(sql, offset + error.position - 1)
   const { detail, hint, actor, retryable, cause } = error
   return new EngineError(error.sqlState, `line ${line}, column ${column}: ${error.message}`, {
     detail,
@@ -47,6 +46,12 @@ export function located(error: unknown, sql: string, offset: number): unknown {
     retryable,
     cause,
   })
+}
+
+/** Line and column of an offset, both from 1; columns count characters. */
+export function placeOf(sql: string, offset: number): { readonly line: number; readonly column: number } {
+  const lines = sql.slice(0, offset).split('\n')
+  return { line: lines.length, column: [...(lines.at(-1) ?? '')].length + 1 }
 }
 
 /** Rows as tab-separated text with a header, as they come. */
@@ -69,10 +74,4 @@ async function printResult(result: Result, session: Session, terminal: Terminal)
     }
     terminal.out(text)
   }
-}
-
-/** Prints every error of a script, each with line and column; answers how many. */
-export function reportErrors(errors: readonly unknown[], file: string, terminal: Terminal): number {
-  for (const error of errors) terminal.err(describeError(error).replace('error: ', `${file}: error: `))
-  return errors.length
 }

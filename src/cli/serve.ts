@@ -1,9 +1,10 @@
 import { systemClock } from '../base/clock.ts'
-import { EngineError } from '../base/errors.ts'
 import type { Logger } from '../base/log.ts'
+import { wholeNumber } from '../base/option-parsers.ts'
 import type { Engine } from '../engine/engine.ts'
 import { startPgServer } from '../server/pgwire/server.ts'
-import { type Command, parsePort } from './command.ts'
+import { type Command, configFlag } from './command.ts'
+import { logLevelFlag } from './log.ts'
 import { runScript } from './script.ts'
 
 /** Opens the engine of a data directory; given by main, which knows the connectors. */
@@ -39,7 +40,11 @@ export function serveCommand(open: OpenEngine, makeLog: (level: string) => Logge
     name: 'serve',
     synopsis: '[flags]',
     doc: 'run the server: jobs, and the Postgres port to speak to them',
-    examples: ['tidemark serve --demo', 'psql -h localhost -p 7432 -c "SELECT * FROM tidemark.jobs"'],
+    examples: [
+      'tidemark serve --demo',
+      'tidemark serve --config /etc/tidemark.conf',
+      'psql -h localhost -p 7432 -c "SELECT * FROM tidemark.jobs"',
+    ],
     words: [0, 0],
     flags: [
       { name: 'data', value: 'DIR', doc: 'where everything is kept', default: './tidemark-data' },
@@ -49,17 +54,30 @@ export function serveCommand(open: OpenEngine, makeLog: (level: string) => Logge
         doc: "s3://bucket/prefix for jobs and checkpoints, to go on from on any machine; credentials as AWS' tools find them",
       },
       { name: 'host', value: 'ADDRESS', doc: 'address to listen on', default: '127.0.0.1' },
-      { name: 'pg-port', value: 'PORT', doc: 'port of the Postgres protocol', default: '7432', parse: parsePort },
+      {
+        name: 'pg-port',
+        value: 'PORT',
+        doc: 'port of the Postgres protocol',
+        default: '7432',
+        parse: wholeNumber('--pg-port', 0, 65535),
+      },
       { name: 'demo', doc: 'with a simulated fleet of devices and views over it' },
-      { name: 'workers', value: 'N', doc: 'threads for jobs', default: '2', parse: parseCount },
+      { name: 'workers', value: 'N', doc: 'threads for jobs', default: '2', parse: wholeNumber('--workers', 1, 256) },
       {
         name: 'worker-heap',
         value: 'MB',
         doc: 'heap of one such thread; one that needs more ends, and its jobs go on from their checkpoints in another',
-        parse: parseCount,
+        parse: wholeNumber('--worker-heap', 16),
       },
-      { name: 'max-connections', value: 'N', doc: 'clients at once', default: '200', parse: parseCount },
-      { name: 'log-level', value: 'LEVEL', doc: 'debug, info, warn or error', default: 'info' },
+      {
+        name: 'max-connections',
+        value: 'N',
+        doc: 'clients at once',
+        default: '200',
+        parse: wholeNumber('--max-connections', 1),
+      },
+      logLevelFlag,
+      configFlag,
     ],
     run: async (_, flags, terminal) => {
       const host = String(flags.host)
@@ -104,12 +122,6 @@ export function serveCommand(open: OpenEngine, makeLog: (level: string) => Logge
       return 0
     },
   }
-}
-
-export function parseCount(text: string): number {
-  const count = Number(text)
-  if (!/^\d+$/.test(text) || count < 1) throw new EngineError('22023', `"${text}" is not a positive whole number`)
-  return count
 }
 
 function isLoopback(host: string): boolean {

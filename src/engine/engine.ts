@@ -1,5 +1,4 @@
 import { parseScript } from '../../grammar/parse.ts'
-import type { Statement as StatementNode } from '../../grammar/statements.ts'
 import { type Clock, randomBytes } from '../base/clock.ts'
 import { EngineError, nearest, toEngineError } from '../base/errors.ts'
 import type { Logger } from '../base/log.ts'
@@ -34,7 +33,7 @@ import type { ReadRequest } from './read.ts'
 import { contentsOf, readPlan } from './read.ts'
 import { ASIDE_ROWS_MAX, produce } from './runtime.ts'
 import { scansOf } from './scans.ts'
-import type { Session, SessionFactory, Statement } from './session.ts'
+import type { Session, SessionFactory } from './session.ts'
 import { writtenColumns } from './source-columns.ts'
 import { collect } from './stream.ts'
 import { systemRelations, systemRows } from './system.ts'
@@ -353,13 +352,6 @@ export class Engine implements SessionFactory, ConnectorLookup {
       if (spec) sources[relation] = spec
     }
     return sources
-  }
-
-  /** Defines what a statement creates without running it, so that later statements of a script find it: for `check`. */
-  async define(statement: Statement, context: StatementContext): Promise<void> {
-    const ast = statement.ast as StatementNode | undefined // only parse() makes statements
-    const object = await defineObject(ast, context, this)
-    if (object) this.catalog.objects.set(qualifiedName(object), object)
   }
 
   /** Writes rows to a source's topic; resolves when they are durable and visible. */

@@ -2,7 +2,7 @@ import type { AlterJob, Drop, Statement as StatementNode } from '../../../gramma
 import { EngineError, notSupported } from '../../base/errors.ts'
 import type { ClientSession } from '../client-session.ts'
 import { defineObject, targetName } from '../definitions.ts'
-import { qualifiedName } from '../objects.ts'
+import { type CatalogObject, qualifiedName } from '../objects.ts'
 import type { Statement } from '../session.ts'
 import { command, type Plan } from './plan-statement.ts'
 
@@ -28,12 +28,7 @@ export function planCreate(ast: Create, statement: Statement, session: ClientSes
         session.notice(`relation "${shortName}" already exists, skipping`)
         return TAGS[ast.kind](ast)
       }
-      if (existing && !ast.orReplace) {
-        throw new EngineError('42P07', `"${shortName}" already exists`, {
-          position: ast.at + 1,
-          hint: `it is a ${existing.kind}; CREATE OR REPLACE replaces it, DROP removes it`,
-        })
-      }
+      if (existing && !ast.orReplace) throw alreadyExists(existing, ast.at)
       const object = await defineObject(ast, session.context(statement), engine)
       if (!object) throw notSupported(ast.kind, ast.at + 1)
       if (existing) await engine.drop(name, false)
@@ -48,6 +43,14 @@ export function planCreate(ast: Create, statement: Statement, session: ClientSes
       return TAGS[ast.kind](ast)
     }),
   )
+}
+
+/** What a CREATE without OR REPLACE or IF NOT EXISTS meets. */
+export function alreadyExists({ shortName, kind }: CatalogObject, at: number): EngineError {
+  return new EngineError('42P07', `"${shortName}" already exists`, {
+    position: at + 1,
+    hint: `it is a ${kind}; CREATE OR REPLACE replaces it, CREATE … IF NOT EXISTS leaves it, DROP removes it`,
+  })
 }
 
 export function planDrop(ast: Drop, session: ClientSession): Plan {

@@ -69,9 +69,12 @@ export async function startPgServer(options: PgServerOptions): Promise<PgServer>
 
 function listen(server: Server, host: string, port: number): Promise<number> {
   return new Promise((resolve, reject) => {
-    server.once('error', cause =>
-      reject(new EngineError('58000', `cannot listen on ${host}:${port}: ${cause.message}`, { cause })),
-    )
+    server.once('error', cause => {
+      const taken = 'code' in cause && cause.code === 'EADDRINUSE'
+      const why = taken ? 'the port is in use' : cause.message
+      const hint = taken ? 'another server runs there; take another port, or 0 for any free one' : undefined
+      reject(new EngineError('58000', `cannot listen on ${host}:${port}: ${why}`, { cause, hint }))
+    })
     server.listen(port, host, () => {
       const address = server.address()
       resolve(typeof address === 'object' && address ? address.port : port)
