@@ -6,6 +6,7 @@
 import { seededRandom } from '../../src/base/clock.ts'
 import { type Batch, batchOfRows, rowAt } from '../../src/batch/batch.ts'
 import { BIGINT, DOUBLE, INTEGER, type Schema, TEXT, TIMESTAMPTZ } from '../../src/batch/types.ts'
+import { copyFormat } from '../../src/engine/copy-options.ts'
 import { formatDatum } from '../../src/expr/text.ts'
 import { ByteWriter } from '../../src/server/pgwire/bytes.ts'
 import { copyRows } from '../../src/server/pgwire/copy.ts'
@@ -91,8 +92,12 @@ console.log('device rows: text, timestamptz, 2 double, bigint')
 const slow = measure('naive text', deviceBatch, naive)
 const text = measure('text', deviceBatch, through(dataRows(device, [], settings)))
 measure('binary', deviceBatch, through(dataRows(device, [1], settings)))
-measure('COPY text', deviceBatch, through(copyRows(device, 'text', settings)))
-measure('COPY csv', deviceBatch, through(copyRows(device, 'csv', settings)))
+measure('COPY text', deviceBatch, through(copyRows(device, copyFormat([], 'to'), settings)))
+measure(
+  'COPY csv',
+  deviceBatch,
+  through(copyRows(device, copyFormat([{ name: 'format', value: 'csv', at: 0 }], 'to'), settings)),
+)
 console.log('4 integers')
 measure('text', integerBatch, through(dataRows(integers, [], settings)))
 measure('binary', integerBatch, through(dataRows(integers, [1], settings)))

@@ -60,6 +60,11 @@ async function printResult(result: Result, session: Session, terminal: Terminal)
     if (result.tag !== '') terminal.err(`${result.tag}\n`)
     return
   }
+  if (result.kind === 'copy-in') {
+    throw new EngineError('0A000', 'a file has no input for COPY … FROM STDIN', {
+      hint: 'tidemark sql -c "COPY …" < rows.csv reads one; so does a source with connector = \'file\'',
+    })
+  }
   const { fields } = result.schema
   const timeZone = session.settings.get('timezone') ?? 'UTC'
   terminal.out(`${fields.map(f => f.name).join('\t')}\n`)

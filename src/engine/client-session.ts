@@ -7,7 +7,7 @@ import type { BindOptions } from '../plan/bind/context.ts'
 import { Cursors } from './cursors.ts'
 import type { Engine, StatementContext } from './engine.ts'
 import { type Plan, planStatement } from './execute/plan-statement.ts'
-import type { Notice, Prepared, Result, Session, SessionFactory, Statement } from './session.ts'
+import type { CopyTarget, Notice, Prepared, Result, Session, SessionFactory, Statement } from './session.ts'
 import { Settings } from './settings.ts'
 import { interruptible } from './stream.ts'
 
@@ -103,6 +103,7 @@ export class ClientSession implements Session {
     try {
       const result = await plan.run(parameters, running.signal)
       if (result.kind === 'command') return result
+      if (result.kind === 'copy-in') return { ...result, target: this.#watchedTarget(result.target) }
       rows = true
       const batches = interruptible(result.batches, running.signal, () => running.signal.reason)
       return { ...result, batches: this.#watched(batches, ended) }
@@ -139,6 +140,19 @@ export class ClientSession implements Session {
       throw error
     } finally {
       ended.abort()
+    }
+  }
+
+  #watchedTarget(target: CopyTarget): CopyTarget {
+    const watched = <T>(work: Promise<T>): Promise<T> =>
+      work.catch(error => {
+        this.#fail()
+        throw error
+      })
+    return {
+      write: bytes => watched(target.write(bytes)),
+      finish: () => watched(target.finish()),
+      abandon: reason => watched(target.abandon(reason)),
     }
   }
 

@@ -12,24 +12,36 @@ import { writtenColumns } from './source-columns.ts'
 import { writtenSpec } from './written-rows.ts'
 
 /** The source or stream that an INSERT names, and the columns it gives, in its order: without a list the first ones. */
-export function insertTarget(
-  ast: Insert,
-  context: Pick<StatementContext, 'searchPath'>,
-  engine: Engine,
-): { readonly source: SourceObject; readonly columns: Schema } {
+export function insertTarget(ast: Insert, context: Pick<StatementContext, 'searchPath'>, engine: Engine): WriteTarget {
   if (ast.onConflict) throw notSupported('ON CONFLICT', ast.onConflict.at + 1)
   if (ast.returning.length > 0) throw notSupported('RETURNING', ast.at + 1)
-  const source = engine.catalog.get(ast.table, context.searchPath, ast.at)
+  return writeTarget(ast.table, ast.columns, { searchPath: context.searchPath, at: ast.at }, engine)
+}
+
+/** What rows are written to: a source or stream, and the columns that are given. */
+export interface WriteTarget {
+  readonly source: SourceObject
+  readonly columns: Schema
+}
+
+/** By their names; without columns, all that a record holds. */
+export function writeTarget(
+  name: readonly string[],
+  columns: readonly { readonly name: string; readonly at: number }[],
+  { searchPath, at }: Pick<StatementContext, 'searchPath'> & { readonly at: number },
+  engine: Engine,
+): WriteTarget {
+  const source = engine.catalog.get(name, searchPath, at)
   if (source.kind !== 'source') {
-    throw new EngineError('42809', `cannot insert into ${source.kind} "${source.shortName}"`, { position: ast.at + 1 })
+    throw new EngineError('42809', `cannot insert into ${source.kind} "${source.shortName}"`, { position: at + 1 })
   }
   const own = writtenColumns(source.spec).map(i => source.schema.fields[i])
-  if (ast.columns.length === 0) return { source, columns: { fields: own } }
-  const fields = ast.columns.map(({ name, at }) => {
-    const field = own.find(f => f.name === name)
+  if (columns.length === 0) return { source, columns: { fields: own } }
+  const fields = columns.map(column => {
+    const field = own.find(f => f.name === column.name)
     if (field) return field
-    throw new EngineError('42703', `column "${name}" of "${source.shortName}" does not exist`, {
-      position: at + 1,
+    throw new EngineError('42703', `column "${column.name}" of "${source.shortName}" does not exist`, {
+      position: column.at + 1,
       hint: own.map(f => f.name).join(', '),
     })
   })

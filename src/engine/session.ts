@@ -1,6 +1,7 @@
 import type { EngineError } from '../base/errors.ts'
 import type { Batch } from '../batch/batch.ts'
 import type { DataType, Datum, Schema } from '../batch/types.ts'
+import type { CopyFormat } from './copy-options.ts'
 
 /**
  * One client's view of the engine, without sockets: the Postgres server, the command line and tests all speak to this.
@@ -53,11 +54,22 @@ export type Result =
   /** COPY … TO STDOUT: rows in the given format. */
   | {
       readonly kind: 'copy'
-      readonly format: 'text' | 'csv'
-      readonly header: boolean
+      readonly format: CopyFormat
       readonly schema: Schema
       readonly batches: AsyncIterable<Batch>
     }
+  /** COPY … FROM STDIN: the client's data is waited for. */
+  | { readonly kind: 'copy-in'; readonly columnCount: number; readonly target: CopyTarget }
+
+/** Takes the data of a COPY … FROM STDIN. A call that fails ends the COPY. */
+export interface CopyTarget {
+  /** The next piece, cut anywhere. Resolves when more may come. */
+  write(bytes: Uint8Array): Promise<void>
+  /** The data is whole. Answers how many rows it had, once they are durable. */
+  finish(): Promise<number>
+  /** The client gives up: throws what it is told. */
+  abandon(reason: string): Promise<never>
+}
 
 export interface Notice {
   readonly severity: 'NOTICE' | 'WARNING'

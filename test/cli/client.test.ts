@@ -88,7 +88,16 @@ describe('sql', () => {
     expect((await subscribed.ended).code).toBe(130)
   })
 
-  test('copies out to where the output goes', async () => {
+  test('copies in what it is given, and out to where the output goes', async () => {
+    await server.query('CREATE SOURCE copied (d text, v int)')
+    const copied = await tidemark(['sql', '-c', 'COPY copied FROM STDIN (FORMAT csv)', ...to()], {
+      input: 'x,7\ny,8\n',
+    })
+    expect(copied).toEqual({ code: 0, out: '', err: 'COPY 2\n' })
+    expect(await server.query('SELECT d, v FROM copied')).toEqual([
+      ['x', '7'],
+      ['y', '8'],
+    ])
     expect(await sql("COPY (SELECT d, s FROM sums WHERE d < 'c' ORDER BY d) TO STDOUT (FORMAT csv, HEADER)")).toEqual({
       code: 0,
       out: 'd,s\na,1\nb,2\n',

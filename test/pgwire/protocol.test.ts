@@ -4,6 +4,7 @@ import { EngineError } from '../../src/base/errors.ts'
 import { silentLogger } from '../../src/base/log.ts'
 import { type Batch, batchOfRows } from '../../src/batch/batch.ts'
 import { INTEGER, TEXT } from '../../src/batch/types.ts'
+import { copyFormat } from '../../src/engine/copy-options.ts'
 import type { Result } from '../../src/engine/session.ts'
 import { Connection, type ConnectionHost, type Wire } from '../../src/server/pgwire/connection.ts'
 import { FakeEngine, type FakeSession, type FakeStatement, rowResult, rows, schemaOf } from './fake-engine.ts'
@@ -31,7 +32,13 @@ async function* changes(session: FakeSession): AsyncGenerator<Batch> {
 
 function copyResult(format: 'text' | 'csv', values: (number | string | null)[][]): Result {
   const { schema, batches } = rowResult(numbers, values)
-  return { kind: 'copy', format, header: format === 'csv', schema, batches }
+  const header = format === 'csv' ? [{ name: 'header', value: 'true', at: 0 }] : []
+  return {
+    kind: 'copy',
+    format: copyFormat([{ name: 'format', value: format, at: 0 }, ...header], 'to'),
+    schema,
+    batches,
+  }
 }
 
 const numbers = schemaOf({ n: INTEGER, t: TEXT })

@@ -155,7 +155,7 @@ export class Player {
     const session = await this.sql.engine.connect({ user: 'tidemark', database: 'tidemark', settings: new Map() })
     const [statement] = session.parse(sql)
     const result = await session.execute(await session.prepare(statement, []), [])
-    if (result.kind === 'command') throw new Error('subscribe needs a statement with rows')
+    if (!('batches' in result)) throw new Error('subscribe needs a statement with rows')
     const batches = result.batches[Symbol.asyncIterator]()
     const subscription: Subscription = { session, batches, schema: result.schema, counts: new Map(), failed: undefined }
     this.#subscriptions.set(name, subscription)

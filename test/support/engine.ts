@@ -39,7 +39,7 @@ export class TestEngine {
     for (const statement of session.parse(sql)) {
       const result = await session.execute(await session.prepare(statement, []), [])
       rows = []
-      if (result.kind === 'command') continue
+      if (!('batches' in result)) continue
       for await (const batch of result.batches) {
         for (let i = 0; i < batch.rowCount; i++) {
           const timeZone = session.settings.get('TimeZone') ?? 'UTC'

@@ -122,8 +122,8 @@ export class SqlEngine {
       for (const statement of session.parse(sql)) {
         const result = await session.execute(await session.prepare(statement, []), [])
         rows = []
-        schema = result.kind === 'command' ? undefined : result.schema
-        if (result.kind === 'command') continue
+        schema = 'batches' in result ? result.schema : undefined
+        if (!('batches' in result)) continue
         for await (const batch of result.batches) rows.push(...this.textsOf(batch, result.schema))
       }
       return { schema, rows, notices: [...this.#notices] }

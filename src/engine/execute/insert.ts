@@ -75,7 +75,8 @@ function evaluate(expr: Expr, context: { nowMicros: number; timeZone: string }):
   return datumAt(compileProjection([expr], oneRow.schema)(oneRow, context)[0], 0, expr.type.kind === 'bytea')
 }
 
-function fullRows(schema: Schema, target: Schema, rows: readonly (readonly Datum[])[]): Batch {
+/** Rows of the columns given as rows of the whole schema: what is not given is NULL. */
+export function fullRows(schema: Schema, target: Schema, rows: readonly (readonly Datum[])[]): Batch {
   const from = schema.fields.map(f => target.fields.findIndex(t => t.name === f.name))
   return batchOfRows(
     schema,

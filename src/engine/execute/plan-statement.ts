@@ -5,8 +5,9 @@ import type { ClientSession } from '../client-session.ts'
 import type { Result, Statement } from '../session.ts'
 import { planCatalogQuery } from './catalog-query.ts'
 import { planAlterJob, planCreate, planDrop } from './change-catalog.ts'
+import { planCopyFrom, planCopyTo } from './copy.ts'
 import { planInsert } from './insert.ts'
-import { planCopy, planDescribe, planExplain, planQuery, planShow, planSubscribe } from './queries.ts'
+import { planDescribe, planExplain, planQuery, planShow, planSubscribe } from './queries.ts'
 import {
   planCursor,
   planDeallocate,
@@ -56,7 +57,9 @@ export async function planStatement(
     case 'subscribe':
       return await planSubscribe(ast, session)
     case 'copy-to':
-      return await planCopy(ast, statement, session)
+      return await planCopyTo(ast, statement, session)
+    case 'copy-from':
+      return planCopyFrom(ast, session)
     case 'explain':
       return await planExplain(ast, statement, session)
     case 'show':
@@ -117,7 +120,6 @@ export async function planStatement(
     case 'update':
     case 'delete':
     case 'truncate':
-    case 'copy-from':
     case 'alter':
       throw notSupported(ast.kind.toUpperCase().replace('-', ' '), ast.at + 1)
   }

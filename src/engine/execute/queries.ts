@@ -1,5 +1,5 @@
 import type { Expr as AstExpr } from '../../../grammar/ast.ts'
-import type { CopyTo, Subscribe } from '../../../grammar/commands.ts'
+import type { Subscribe } from '../../../grammar/commands.ts'
 import { parseScript } from '../../../grammar/parse.ts'
 import type { Query } from '../../../grammar/query.ts'
 import type { Describe, Explain, Show } from '../../../grammar/statements.ts'
@@ -22,7 +22,7 @@ import type { ReadRequest } from '../read.ts'
 import type { Result, Statement } from '../session.ts'
 import { shownOptions, shownSql } from '../shown-sql.ts'
 import { batchesOf, firstRows } from '../stream.ts'
-import { type ParameterTypes, type Plan, planStatement } from './plan-statement.ts'
+import type { ParameterTypes, Plan } from './plan-statement.ts'
 
 /** Columns SUBSCRIBE puts before the relation's own: when, and how many times the row is added (negative: taken back). */
 const CHANGE_FIELDS = [
@@ -151,39 +151,15 @@ export async function planSubscribe(ast: Subscribe, session: ClientSession): Pro
   return { parameterTypes: [], schema, run }
 }
 
-function queryOf(name: readonly string[]): Query {
-  const [{ ast }] = parseScript(`SELECT * FROM ${name.map(quoteName).join('.')}`)
+export function queryOf(name: readonly string[], columns: readonly string[] = []): Query {
+  const selected = columns.length === 0 ? '*' : columns.map(quoteName).join(', ')
+  const [{ ast }] = parseScript(`SELECT ${selected} FROM ${name.map(quoteName).join('.')}`)
   if (ast?.kind !== 'query') throw new EngineError('42601', 'a name is needed here')
   return ast
 }
 
 export function quoteName(name: string): string {
   return /^[a-z_][a-z0-9_]*$/.test(name) ? name : `"${name.replaceAll('"', '""')}"`
-}
-
-/** COPY (…) TO STDOUT. */
-export async function planCopy(ast: CopyTo, statement: Statement, session: ClientSession): Promise<Plan> {
-  if (ast.file !== undefined)
-    throw notSupported('COPY to a file on the server', ast.at + 1, "TO STDOUT; psql's \\copy writes files")
-  const { from } = ast
-  const inner = 'kind' in from ? from : queryOf(from.table)
-  if (!('kind' in from) && from.columns.length > 0)
-    throw notSupported('a column list in COPY', ast.at + 1, 'COPY (SELECT …) TO STDOUT')
-  const plan = await planStatement(inner, statement, [], session)
-  const option = (name: string): string | undefined => ast.options.find(o => o.name === name)?.value
-  for (const { name, at } of ast.options) {
-    if (!['format', 'header', 'csv'].includes(name)) throw notSupported(`the option ${name} of COPY`, at + 1)
-  }
-  const format = option('csv') !== undefined || option('format')?.toLowerCase() === 'csv' ? 'csv' : 'text'
-  if (!['csv', 'text', undefined].includes(option('format')?.toLowerCase()))
-    throw notSupported(`COPY in format ${option('format')}`, ast.at + 1)
-  const header = booleanWord('header')(option('header') ?? 'false')
-  const run = async (parameters: readonly Datum[], signal: AbortSignal): Promise<Result> => {
-    const result = await plan.run(parameters, signal)
-    if (result.kind !== 'rows') throw new EngineError('0A000', 'COPY needs a statement that returns rows')
-    return { kind: 'copy', format, header, schema: result.schema, batches: result.batches }
-  }
-  return { parameterTypes: plan.parameterTypes, schema: undefined, run }
 }
 
 function textPlan(

@@ -103,11 +103,12 @@ export function formatAt(formats: readonly number[], i: number): number {
   return formats.length === 0 ? 0 : formats.length === 1 ? formats[0] : formats[i]
 }
 
-export function writeCopyOut(out: ByteWriter, columnCount: number): void {
-  message(out, 'H', () => {
-    out.int8(0)
+/** CopyOutResponse or CopyInResponse: all columns in text, or all in binary format. */
+export function writeCopyResponse(out: ByteWriter, direction: 'out' | 'in', columnCount: number, format: 0 | 1): void {
+  message(out, direction === 'out' ? 'H' : 'G', () => {
+    out.int8(format)
     out.int16(columnCount)
-    for (let i = 0; i < columnCount; i++) out.int16(0)
+    for (let i = 0; i < columnCount; i++) out.int16(format)
   })
 }
 

@@ -25,24 +25,28 @@ const DATA_ROW = 68
  * Returns the row to go on with.
  */
 export function writeDataRows(out: ByteWriter, rows: RowCells, start: number, end: number, bytesMax: number): number {
-  const { cells, valids } = rows
-  const count = cells.length
   let row = start
   do {
     out.int8(DATA_ROW)
-    const messageAt = out.beginLength()
-    out.int16(count)
-    for (let c = 0; c < count; c++) {
-      const valid = valids[c]
-      if (valid !== undefined && valid[row] === 0) out.int32(-1)
-      else {
-        const at = out.beginLength()
-        cells[c](out, row)
-        out.endLength(at, 0)
-      }
-    }
-    out.endLength(messageAt, 4)
+    const at = out.beginLength()
+    writeFields(out, rows, row)
+    out.endLength(at, 4)
     row++
   } while (row < end && out.at < bytesMax)
   return row
+}
+
+/** The count of fields, then each with its length before it. */
+export function writeFields(out: ByteWriter, { cells, valids }: RowCells, row: number): void {
+  const count = cells.length
+  out.int16(count)
+  for (let c = 0; c < count; c++) {
+    const valid = valids[c]
+    if (valid !== undefined && valid[row] === 0) out.int32(-1)
+    else {
+      const at = out.beginLength()
+      cells[c](out, row)
+      out.endLength(at, 0)
+    }
+  }
 }

@@ -4,11 +4,12 @@ import { EngineError, notSupported, toEngineError } from '../../base/errors.ts'
 import type { Logger } from '../../base/log.ts'
 import { oidOf, typeOfOid } from '../../batch/oids.ts'
 import type { DataType, Datum } from '../../batch/types.ts'
-import type { Prepared, Session, Statement } from '../../engine/session.ts'
+import type { CopyTarget, Prepared, Session, Statement } from '../../engine/session.ts'
 import type { TextSettings } from '../../expr/datetime.ts'
 import {
   formatAt,
   type Severity,
+  writeCommandComplete,
   writeError,
   writeParameterDescription,
   writeParameterStatus,
@@ -45,6 +46,8 @@ export class Conversation {
   readonly #statements = new Map<string, NamedStatement>()
   readonly #portals = new Map<string, Portal>()
   #skipping = false
+  /** A COPY … FROM STDIN waits for the client's data; `rest` runs what follows it in a simple query. */
+  #copy: { readonly target: CopyTarget; readonly rest: (() => Promise<void>) | undefined } | undefined
   /** The text that positions of errors refer to. */
   #sql = ''
 
@@ -66,10 +69,12 @@ export class Conversation {
 
   async handle(message: FrontendMessage): Promise<void> {
     if (this.#skipping && message.kind !== 'sync') return
+    const copy = this.#copy
     try {
-      await this.#dispatch(message)
+      if (copy) await this.#continueCopy(copy.target, copy.rest, message)
+      else await this.#dispatch(message)
     } catch (error) {
-      await this.#fail(error, message)
+      await this.#fail(error, copy && this.#copy === copy ? copy.rest === undefined : expectsSync(message))
     }
   }
 
@@ -103,7 +108,10 @@ export class Conversation {
         throw notSupported('the function call message', undefined, 'Call the function with SELECT.')
       case 'malformed':
         throw message.error
-      case 'copy-in': // Postgres too ignores COPY data outside of a COPY FROM.
+      // Of a COPY FROM that has failed: its client has not heard of it yet.
+      case 'copy-data':
+      case 'copy-done':
+      case 'copy-fail':
         return
       case 'password':
       case 'startup':
@@ -125,17 +133,48 @@ export class Conversation {
     await this.#closePortal('')
     const statements = this.#session.parse(sql).filter(s => s.ast !== undefined)
     if (statements.length === 0) writePlain(out, 'empty-query')
-    for (const statement of statements) await this.#runSimple(statement)
+    await this.#runSimple(statements)
+  }
+
+  async #runSimple(statements: readonly Statement[]): Promise<void> {
+    for (const [i, statement] of statements.entries()) {
+      const prepared = await this.#session.prepare(statement, [])
+      const portal = new Portal(this.#session, prepared, [], [])
+      try {
+        const target = await portal.run(this.#outlet, { rowsMax: 0, describe: true })
+        if (target) {
+          this.#copy = { target, rest: () => this.#runSimple(statements.slice(i + 1)) }
+          return
+        }
+      } finally {
+        await portal.close()
+      }
+    }
     await this.#ready()
   }
 
-  async #runSimple(statement: Statement): Promise<void> {
-    const prepared = await this.#session.prepare(statement, [])
-    const portal = new Portal(this.#session, prepared, [], [])
-    try {
-      await portal.run(this.#outlet, { rowsMax: 0, describe: true })
-    } finally {
-      await portal.close()
+  /** One message of a client that copies in. Throws what ends the COPY. */
+  async #continueCopy(
+    target: CopyTarget,
+    rest: (() => Promise<void>) | undefined,
+    message: FrontendMessage,
+  ): Promise<void> {
+    switch (message.kind) {
+      case 'copy-data':
+        return target.write(message.bytes)
+      case 'copy-done': {
+        writeCommandComplete(this.#outlet.out, `COPY ${await target.finish()}`)
+        this.#copy = undefined
+        return rest?.()
+      }
+      case 'copy-fail':
+        return target.abandon(message.reason)
+      // Sent ahead by clients that do not wait for the answer; Postgres passes over them too.
+      case 'flush':
+      case 'sync':
+        return
+      default:
+        return target.abandon(`unexpected ${message.kind} message`)
     }
   }
 
@@ -191,7 +230,8 @@ export class Conversation {
   async #execute(name: string, rowsMax: number): Promise<void> {
     const portal = this.#portal(name)
     this.#sql = portal.sql
-    await portal.run(this.#outlet, { rowsMax, describe: false })
+    const target = await portal.run(this.#outlet, { rowsMax, describe: false })
+    if (target) this.#copy = { target, rest: undefined }
   }
 
   async #close(target: 'statement' | 'portal', name: string): Promise<void> {
@@ -212,11 +252,12 @@ export class Conversation {
     writeReady(this.#outlet.out, this.#session.transaction)
   }
 
-  async #fail(error: unknown, message: FrontendMessage): Promise<void> {
+  async #fail(error: unknown, untilSync: boolean): Promise<void> {
+    this.#copy = undefined
     const known = toEngineError(error)
     if (known.sqlState === 'XX000') this.#log.error({ error: known.cause ?? known }, 'a statement failed unexpectedly')
     this.#writeError('ERROR', known)
-    if (expectsSync(message)) this.#skipping = true
+    if (untilSync) this.#skipping = true
     else await this.#ready()
   }
 

@@ -22,7 +22,9 @@ export type FrontendMessage =
     }
   | { readonly kind: 'describe' | 'close'; readonly target: 'statement' | 'portal'; readonly name: string }
   | { readonly kind: 'execute'; readonly portal: string; readonly rowsMax: number }
-  | { readonly kind: 'flush' | 'sync' | 'terminate' | 'function-call' | 'copy-in' }
+  | { readonly kind: 'flush' | 'sync' | 'terminate' | 'function-call' | 'copy-done' }
+  | { readonly kind: 'copy-data'; readonly bytes: Uint8Array }
+  | { readonly kind: 'copy-fail'; readonly reason: string }
   | { readonly kind: 'password' }
   /** Could not be read. Afterwards: go on, go on after the next Sync, or give the connection up as lost. */
   | { readonly kind: 'malformed'; readonly error: EngineError; readonly after: 'ready' | 'skip' | 'end' }
@@ -150,7 +152,7 @@ function lost(what: string): EngineError {
 function decodeBody(type: string, reader: ByteReader): FrontendMessage {
   try {
     const message = decodeTyped(type, reader)
-    if (message.kind !== 'copy-in' && message.kind !== 'function-call' && message.kind !== 'password') reader.end()
+    if (message.kind !== 'function-call' && message.kind !== 'password') reader.end()
     return message
   } catch (cause) {
     return { kind: 'malformed', error: toEngineError(cause), after: EXTENDED_TYPES.includes(type) ? 'skip' : 'ready' }
@@ -183,8 +185,12 @@ function decodeTyped(type: string, reader: ByteReader): FrontendMessage {
       return { kind: 'function-call' }
     case 'p':
       return { kind: 'password' }
+    case 'd':
+      return { kind: 'copy-data', bytes: reader.take(reader.remaining) }
+    case 'f':
+      return { kind: 'copy-fail', reason: reader.cstring() }
     default:
-      return { kind: 'copy-in' }
+      return { kind: 'copy-done' }
   }
 }
 

@@ -1,11 +1,11 @@
 import type { Batch } from '../../batch/batch.ts'
 import type { Datum, Schema } from '../../batch/types.ts'
-import type { Prepared, Result, Session } from '../../engine/session.ts'
+import type { CopyTarget, Prepared, Result, Session } from '../../engine/session.ts'
 import type { TextSettings } from '../../expr/datetime.ts'
-import { formatAt, writeCommandComplete, writeCopyOut, writePlain, writeRowDescription } from './backend.ts'
+import { formatAt, writeCommandComplete, writeCopyResponse, writePlain, writeRowDescription } from './backend.ts'
 import { binaryCells } from './binary.ts'
 import { validityOf, writeDataRows } from './cells.ts'
-import { copyRows, writeCopyHeader } from './copy.ts'
+import { copyRows, writeCopyHeader, writeCopyTrailer } from './copy.ts'
 import type { Outlet } from './outlet.ts'
 import { type BindRows, RowStream } from './row-stream.ts'
 import { textCells } from './text.ts'
@@ -35,15 +35,29 @@ export class Portal {
     this.sql = sql
   }
 
-  /** Sends rows, up to `rowsMax` (0: all), and how it ended. `describe`: with a RowDescription before them. */
-  async run(outlet: Outlet, options: { readonly rowsMax: number; readonly describe: boolean }): Promise<void> {
-    if (!this.prepared) return writePlain(outlet.out, 'empty-query')
-    if (this.#running) return this.#sendRows(outlet, this.#running, options.rowsMax)
+  /**
+   * Sends rows, up to `rowsMax` (0: all), and how it ended. `describe`: with a RowDescription before them. Answers where the client's data goes
+   * when the statement waits for some.
+   */
+  async run(
+    outlet: Outlet,
+    options: { readonly rowsMax: number; readonly describe: boolean },
+  ): Promise<CopyTarget | undefined> {
+    const { out } = outlet
+    if (!this.prepared) writePlain(out, 'empty-query')
+    else if (this.#running) await this.#sendRows(outlet, this.#running, options.rowsMax)
     // A portal that is done gives no rows again; Postgres answers the same.
-    if (this.#finished) return writeCommandComplete(outlet.out, countedTag(tagOf(this.prepared), 0))
-    this.#finished = true
-    const result = await this.#session.execute(this.prepared, this.#parameters)
-    await this.#begin(outlet, result, options)
+    else if (this.#finished) writeCommandComplete(out, countedTag(tagOf(this.prepared), 0))
+    else {
+      this.#finished = true
+      const result = await this.#session.execute(this.prepared, this.#parameters)
+      if (result.kind === 'copy-in') {
+        writeCopyResponse(out, 'in', result.columnCount, 0)
+        outlet.flush()
+        return result.target
+      }
+      await this.#begin(outlet, result, options)
+    }
   }
 
   /** Stops the statement if it runs. */
@@ -54,16 +68,21 @@ export class Portal {
     await running?.rows.close()
   }
 
-  async #begin(outlet: Outlet, result: Result, options: { rowsMax: number; describe: boolean }): Promise<void> {
+  async #begin(
+    outlet: Outlet,
+    result: Exclude<Result, { kind: 'copy-in' }>,
+    options: { rowsMax: number; describe: boolean },
+  ): Promise<void> {
     if (result.kind === 'command') return writeCommandComplete(outlet.out, result.tag)
     const settings = { timeZone: timeZoneOf(this.#session) }
     if (result.kind === 'copy') {
-      writeCopyOut(outlet.out, result.schema.fields.length)
-      if (result.header) writeCopyHeader(outlet.out, result.schema, result.format)
+      writeCopyResponse(outlet.out, 'out', result.schema.fields.length, result.format.kind === 'binary' ? 1 : 0)
+      writeCopyHeader(outlet.out, result.schema, result.format)
       const rows = new RowStream(result.batches, copyRows(result.schema, result.format, settings))
       this.#running = { tag: 'COPY', rows }
       const { count } = await rows.send(outlet, 0)
       this.#running = undefined
+      writeCopyTrailer(outlet.out, result.format)
       writePlain(outlet.out, 'copy-done')
       return writeCommandComplete(outlet.out, countedTag('COPY', count))
     }
