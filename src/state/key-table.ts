@@ -238,10 +238,35 @@ function lookUp(
   rowCount: number,
   groups: Int32Array,
 ): number {
+  if (stride === 1) return lookUpIds(slots, words, rows, row, rowCount, groups)
   for (let i = row; i < rowCount; i++) {
     const group = slots[findSlot(slots, words, rows, i * stride, stride)]
     if (group === 0) return i
     groups[i] = group - 1
+  }
+  return rowCount
+}
+
+/** The same for keys of one word. */
+function lookUpIds(
+  slots: Int32Array,
+  words: Int32Array,
+  rows: Int32Array,
+  row: number,
+  rowCount: number,
+  groups: Int32Array,
+): number {
+  const mask = slots.length - 1
+  for (let i = row; i < rowCount; i++) {
+    const id = rows[i]
+    let slot = id & mask
+    let entry = slots[slot]
+    while (entry !== 0 && words[entry - 1] !== id) {
+      slot = (slot + 1) & mask
+      entry = slots[slot]
+    }
+    if (entry === 0) return i
+    groups[i] = entry - 1
   }
   return rowCount
 }
@@ -269,8 +294,10 @@ function sameWords(a: Int32Array, aStart: number, b: Int32Array, bStart: number,
 }
 
 function hashWords(words: Int32Array, at: number, stride: number): number {
+  // One word is an id of a dictionary, see `KeyColumns`: as dense as slots are, so nearly every one has a slot of its own.
+  if (stride === 1) return words[at]
   let hash = Math.imul(words[at] ^ 0x2545f491, 0x9e3779b1)
-  if (stride > 1) hash = (hash + Math.imul(words[at + 1], 0x85ebca77)) | 0
+  hash = (hash + Math.imul(words[at + 1], 0x85ebca77)) | 0
   if (stride > 2) hash = (hash + Math.imul(words[at + 2], 0xc2b2ae3d)) | 0
   for (let k = 3; k < stride; k++) hash = (Math.imul(hash ^ (hash >>> 15), 0x27d4eb2f) + words[at + k]) | 0
   hash = Math.imul(hash ^ (hash >>> 15), 0x85ebca6b)

@@ -77,7 +77,6 @@ export class TextDictionary implements Dictionary {
     const high = this.#ids.high
     return {
       ids: this.#ids.snapshot(),
-      hashes: this.#hashes.subarray(0, high),
       starts: this.#starts.subarray(0, high),
       lengths: this.#lengths.subarray(0, high),
       arena: this.#arena.subarray(0, this.#arenaUsed),
@@ -87,12 +86,16 @@ export class TextDictionary implements Dictionary {
 
   restore(snapshot: Snapshot): void {
     this.#ids.restore(snapshotField.nested(snapshot, 'ids'))
-    this.#hashes = snapshotField.int32(snapshot, 'hashes').slice()
     this.#starts = snapshotField.int32(snapshot, 'starts').slice()
     this.#lengths = snapshotField.int32(snapshot, 'lengths').slice()
     this.#arena = snapshotField.bytes(snapshot, 'arena').slice()
     this.#arenaUsed = this.#arena.length
     this.#arenaFreed = snapshotField.number(snapshot, 'freed')
+    this.#hashes = new Int32Array(this.#starts.length)
+    const arena = viewOf(this.#arena)
+    this.#ids.forEach(id => {
+      this.#hashes[id] = hashText(arena, this.#starts[id], this.#starts[id] + this.#lengths[id])
+    })
     this.#rehash()
   }
 
@@ -112,8 +115,29 @@ export class TextDictionary implements Dictionary {
         continue
       }
       const start = starts[i]
-      const length = ends[i] - start
-      const hash = hashText(given, start, start + length)
+      const end = ends[i]
+      const length = end - start
+      let hash: number
+      // Keys are mostly that long: four words hold them, loaded once for the hash and the comparison.
+      if (length >= 8 && length <= 16) {
+        const first = given.getInt32(start, true)
+        const second = given.getInt32(start + 4, true)
+        const third = given.getInt32(end - 8, true)
+        const last = given.getInt32(end - 4, true)
+        hash = mix(length, first, second, third, last)
+        const id = slots[hash & mask]
+        const own = ownStarts[id]
+        if (
+          lengths[id] === length &&
+          arena.getInt32(own, true) === first &&
+          arena.getInt32(own + 4, true) === second &&
+          arena.getInt32(own + length - 8, true) === third &&
+          arena.getInt32(own + length - 4, true) === last
+        ) {
+          to[i * stride + at] = id
+          continue
+        }
+      } else hash = hashText(given, start, end)
       let slot = hash & mask
       let id = slots[slot]
       while (
@@ -147,7 +171,7 @@ export class TextDictionary implements Dictionary {
     this.#lengths[id] = length
     this.#arenaUsed += length
     this.#link(id)
-    if (this.#ids.size * 3 > this.#slots.length * 2) this.#rehash()
+    if (this.#ids.size * 2 > this.#slots.length) this.#rehash()
     return id
   }
 
@@ -207,23 +231,35 @@ function viewOf(bytes: Uint8Array): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 }
 
-/** Four bytes a step; the last step ends with the text, overlapping the one before. The length is mixed in so that zero bytes count. */
+/** Of the first and last eight bytes by words that may overlap, and of what lies in between. */
 function hashText(text: DataView, start: number, end: number): number {
-  let hash = (end - start) ^ 0x2545f491
-  if (end - start >= 4) {
-    const last = end - 4
-    for (let i = start; i < last; i += 4) {
-      hash = Math.imul(hash ^ text.getInt32(i, true), 0x85ebca6b)
-      hash ^= hash >>> 15
-    }
-    hash ^= text.getInt32(last, true)
-  } else {
-    let tail = 0
-    for (let i = start; i < end; i++) tail = (tail << 8) | text.getUint8(i)
-    hash ^= tail
+  const length = end - start
+  if (length < 4) {
+    let word = 0
+    for (let i = start; i < end; i++) word = (word << 8) | text.getUint8(i)
+    return mix(length, word, 0, 0, 0)
   }
-  hash = Math.imul(hash, 0xc2b2ae35)
-  return hash ^ (hash >>> 16)
+  const first = text.getInt32(start, true)
+  const last = text.getInt32(end - 4, true)
+  if (length < 8) return mix(length, first, 0, 0, last)
+  let seed = length
+  for (let i = start + 8; i + 8 < end; i += 4) seed = rolled(Math.imul(seed ^ text.getInt32(i, true), 0x85ebca6b))
+  return mix(seed, first, text.getInt32(start + 4, true), text.getInt32(end - 8, true), last)
+}
+
+/** The words' products do not wait for one another. The length is in it so that zero bytes count. */
+function mix(seed: number, first: number, second: number, third: number, last: number): number {
+  const sum =
+    Math.imul(first, 0x9e3779b1) +
+    Math.imul(second, 0x85ebca77) +
+    Math.imul(third, 0x27d4eb2f) +
+    Math.imul(last, 0xc2b2ae3d)
+  const hash = Math.imul(rolled(seed ^ sum), 0x85ebca6b)
+  return hash ^ (hash >>> 13)
+}
+
+function rolled(hash: number): number {
+  return hash ^ (hash >>> 15)
 }
 
 /** Whether a[aStart …) and b[bStart …) agree for `length` bytes. */
