@@ -40,6 +40,8 @@ class Numbered implements Sink {
   readonly calls: string[] = []
   failAt = Number.POSITIVE_INFINITY
   opening: Promise<void> = Promise.resolve()
+  writing: Promise<void> = Promise.resolve()
+  committing: Promise<void> = Promise.resolve()
   #wrote = false
   async open(): Promise<void> {
     this.calls.push('open')
@@ -50,6 +52,7 @@ class Numbered implements Sink {
     const n = Number(rowAt(batch, 0)[0])
     if (n >= this.failAt) throw new EngineError('58030', 'the disk is gone')
     this.calls.push(`write ${n}`)
+    await this.writing
     this.#wrote = true
   }
   async prepare(epoch: number): Promise<Prepared | undefined> {
@@ -60,6 +63,8 @@ class Numbered implements Sink {
   }
   async commit(): Promise<void> {
     this.calls.push('commit')
+    await this.committing
+    this.calls.push('committed')
   }
   async close(): Promise<void> {
     this.calls.push('close')
@@ -125,6 +130,57 @@ test('a tick that failed halfway is in no checkpoint, whoever asks for one', asy
   const saved = await checkpoints.latest()
   const next = Number(/"next":(\d+)/.exec(JSON.stringify(saved))?.[1])
   expect(next).toBeLessThanOrEqual(5)
+})
+
+// A sink that was closed between the two left its output out for ever: the next checkpoint no longer knew of it.
+test('a job that is dropped during a checkpoint is closed when its output is committed, and is in no later one', async () => {
+  const sink = new Numbered()
+  const commit = Promise.withResolvers<void>()
+  const { dataflow, spec, checkpoints } = create(sink)
+  await dataflow.start(spec)
+  sink.committing = commit.promise
+  await expect.poll(() => sink.calls.at(-1)).toBe('commit')
+  const removed = dataflow.removeJob('sink')
+  for (let i = 0; i < 20; i++) await turn()
+  expect(sink.calls.at(-1)).toBe('commit')
+  commit.resolve()
+  await removed
+  const calls = [...sink.calls]
+  expect(calls.at(-1)).toBe('close')
+  expect(calls.filter(call => call === 'committed').length).toBe(calls.filter(call => call === 'prepare').length)
+  expect(Object.keys((await checkpoints.latest())?.sections ?? {})).toEqual(['numbers'])
+  await expect.poll(() => dataflow.status()[0].rowsIn).toBeGreaterThan(calls.length)
+  expect(sink.calls).toEqual(calls)
+  await dataflow.close(false)
+})
+
+// A pause that ended the tick, or threw away what its poll had brought, left a row out.
+test('a pause in the middle of a tick or a poll lets it finish, then nothing moves, and the next row follows', async () => {
+  const sink = new Numbered()
+  const write = Promise.withResolvers<void>()
+  const { dataflow, spec } = create(sink)
+  await dataflow.start(spec)
+  sink.writing = write.promise
+  const written = (): number[] =>
+    sink.calls.filter(call => call.startsWith('write')).map(call => Number(call.slice('write '.length)))
+  const before = written().length
+  await expect.poll(() => written().length).toBeGreaterThan(before)
+  dataflow.setPaused(true)
+  write.resolve()
+  await dataflow.exclusively(async () => {})
+  for (let i = 0; i < 20; i++) await turn()
+  await dataflow.exclusively(async () => {})
+  const still = written()
+  for (let i = 0; i < 50; i++) await turn()
+  expect(written()).toEqual(still)
+  dataflow.setPaused(false)
+  await expect.poll(() => written().length).toBeGreaterThan(still.length + 3)
+  for (let turns = 0; turns < 40; turns++) {
+    dataflow.setPaused(turns % 2 === 0)
+    for (let i = 0; i <= 3 + (turns % 7); i++) await turn()
+  }
+  await dataflow.close(false)
+  expect(written()).toEqual(Array.from(written(), (_, n) => n))
 })
 
 test('where a job begins is durable before its start is answered', async () => {

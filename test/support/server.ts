@@ -57,10 +57,19 @@ export class Server {
     throw new Error(`the server ended before it was ready:\n${this.output}`)
   }
 
+  /** Resolves when the process is gone, of itself too. */
+  get ended(): Promise<void> {
+    const child = this.#process
+    return new Promise(resolve => {
+      if (!child || child.exitCode !== null || child.signalCode !== null) resolve()
+      else child.once('exit', () => resolve())
+    })
+  }
+
   async stop(signal: 'SIGTERM' | 'SIGKILL' = 'SIGTERM'): Promise<void> {
     const child = this.#process
     if (!child || child.exitCode !== null || child.signalCode !== null) return
-    const ended = new Promise(resolve => child.once('exit', resolve))
+    const { ended } = this
     child.kill(signal)
     await ended
   }
