@@ -25,6 +25,7 @@ interface Node {
   readonly inputWatermarks: Float64Array
   readonly sources: readonly Node[]
   inputsOpen: number
+  /** What those behind it know. */
   watermark: Watermark
   /** Of the windows behind it; undefined: not known since nodes came or went. */
   gridMicros: number | undefined
@@ -225,11 +226,12 @@ export class Graph {
 }
 
 function advanceNode(node: Node, watermark: Watermark): void {
-  if (watermark <= node.watermark) return
+  const behind = watermark - (node.operator?.watermarkDelayMicros ?? 0)
+  if (behind <= node.watermark) return
   node.operator?.onWatermark?.(watermark, node.emit)
-  node.watermark = watermark
+  node.watermark = behind
   for (const { to, input } of node.outputs) {
-    to.inputWatermarks[input] = watermark
+    to.inputWatermarks[input] = behind
     advanceNode(to, Math.min(...to.inputWatermarks))
   }
 }

@@ -22,6 +22,8 @@ export interface Operator {
   readonly schema: Schema
   /** All windows it makes begin and end at multiples of this time since 1970. Undefined: it makes none. */
   readonly gridMicros?: number
+  /** Rows it puts out may be this much behind the watermark it was told: what follows is told one that much behind. Undefined: 0. */
+  readonly watermarkDelayMicros?: number
   /** True: further rows would change nothing of what it emits, so a bounded read may end its inputs. */
   readonly full?: boolean
   /** Once, before anything else, in a dataflow that starts without a snapshot: what the operator says of no rows at all. */

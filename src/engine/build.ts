@@ -8,6 +8,7 @@ import type { EvalContext, Expr } from '../expr/expr.ts'
 import type { Compile } from '../operators/evaluate.ts'
 import { Filter } from '../operators/filter.ts'
 import { HashAggregate } from '../operators/hash-aggregate.ts'
+import { HashJoin } from '../operators/hash-join.ts'
 import { Hop } from '../operators/hop.ts'
 import { canUseParts, LiveWindowAggregate } from '../operators/live-window-aggregate.ts'
 import { Project } from '../operators/project.ts'
@@ -15,8 +16,10 @@ import { Sort } from '../operators/sort.ts'
 import { Tumble } from '../operators/tumble.ts'
 import { Union } from '../operators/union.ts'
 import { canUsePanes, WindowAggregate } from '../operators/window-aggregate.ts'
-import type { Aggregate, LogicalPlan, Scan } from '../plan/logical.ts'
+import { joinKeys, joinTimes } from '../plan/join-times.ts'
+import type { Aggregate, Join, LogicalPlan, Scan } from '../plan/logical.ts'
 import { isChanging } from '../plan/properties.ts'
+import { conjunction } from '../plan/rules/push-predicates.ts'
 
 /** How a plan's leaves and surroundings are given when it is made a dataflow. */
 export interface BuildContext {
@@ -70,6 +73,8 @@ export function buildPlan(plan: LogicalPlan, context: BuildContext): NodeId {
       return buildAggregate(plan, context, compile, add)
     case 'union':
       return add(new Union(plan.schema), ...plan.inputs.map(build))
+    case 'join':
+      return buildJoin(plan, context, compile, add)
     case 'sort': {
       const { schema, keys } = plan
       const limit = rowCount(plan.limit, 'LIMIT')
@@ -103,6 +108,29 @@ function compiler(context: BuildContext): Compile {
       return run(batch, context.evalContext())
     }
   }
+}
+
+function buildJoin(
+  plan: Join,
+  context: BuildContext,
+  compile: Compile,
+  add: (operator: Operator, ...inputs: NodeId[]) => NodeId,
+): NodeId {
+  const { schema, type, left, right } = plan
+  const { leftKeys, rightKeys, residual } = joinKeys(plan)
+  const times = joinTimes(plan)
+  const operator = new HashJoin({
+    schema,
+    type,
+    left: { schema: left.schema, keys: leftKeys, lifetime: times.left, late: times.leftLate },
+    right: { schema: right.schema, keys: rightKeys, lifetime: times.right, late: times.rightLate },
+    residual: residual.length > 0 ? conjunction(residual) : undefined,
+    final: context.bounded || plan.final,
+    delayMicros: times.delayMicros,
+    compile,
+    side: context.side,
+  })
+  return add(operator, buildPlan(left, context), buildPlan(right, context))
 }
 
 function buildAggregate(

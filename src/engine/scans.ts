@@ -1,8 +1,7 @@
 import type { LogicalPlan, Scan } from '../plan/logical.ts'
+import { inputsOf } from '../plan/walk.ts'
 
 /** Every scan of a plan, left to right. */
 export function scansOf(plan: LogicalPlan): Scan[] {
-  if (plan.kind === 'scan') return [plan]
-  if (plan.kind === 'union') return plan.inputs.flatMap(scansOf)
-  return 'input' in plan ? scansOf(plan.input) : []
+  return plan.kind === 'scan' ? [plan] : inputsOf(plan).flatMap(scansOf)
 }

@@ -2,7 +2,8 @@ import { unreachable } from '../base/assert.ts'
 import { formatInterval } from '../batch/interval.ts'
 import type { AggregateCall, Expr, SortKey } from '../expr/expr.ts'
 import { printExpr } from '../expr/print.ts'
-import type { Aggregate, LogicalPlan, Scan, Window } from './logical.ts'
+import { joinKeys, joinTimes } from './join-times.ts'
+import type { Aggregate, Join, LogicalPlan, Scan, Window } from './logical.ts'
 import { inputsOf } from './walk.ts'
 
 /** The plan as EXPLAIN shows it: a line a node, indented below what reads it, with its properties under it. */
@@ -43,6 +44,8 @@ function describe(plan: LogicalPlan): Description {
       return describeAggregate(plan)
     case 'union':
       return { title: 'Union All', details: [] }
+    case 'join':
+      return describeJoin(plan)
     case 'sort': {
       const keys = plan.keys.length > 0 ? [`Sort Key: ${plan.keys.map(printKey).join(', ')}`] : []
       const limit = plan.limit ? [`Limit: ${printExpr(plan.limit)}`] : []
@@ -79,6 +82,33 @@ function describeWindow(window: Window): Description {
   if (window.function === 'hop') details.push(`Slide: ${duration(slideMicros)}`)
   if (offsetMicros !== 0) details.push(`Offset: ${duration(offsetMicros)}`)
   return { title: window.function === 'hop' ? 'Hop' : 'Tumble', details }
+}
+
+const JOINS: Readonly<Record<Join['type'], string>> = {
+  inner: 'Join',
+  left: 'Left Join',
+  right: 'Right Join',
+  full: 'Full Join',
+  semi: 'Semi Join',
+  anti: 'Anti Join',
+}
+
+function describeJoin(plan: Join): Description {
+  const times = joinTimes(plan)
+  const { leftKeys } = joinKeys(plan)
+  const held = (side: 'left' | 'right'): string => {
+    const time = times[side]
+    if (time === undefined) return `${side} rows for ever`
+    const { name } = plan[side].schema.fields[time.column]
+    return `${side} rows until the watermark reaches ${name}${time.keepMicros === 0 ? '' : ` + ${duration(time.keepMicros)}`}`
+  }
+  const everything = plan.on.kind === 'literal' && plan.on.value === true
+  const details = [
+    everything ? 'Condition: none, every pair' : `Condition: ${printExpr(plan.on)}`,
+    `Holds: ${held('left')}, ${held('right')}`,
+  ]
+  if (leftKeys.length === 0 && !everything) details.push('No equality in the condition: every pair is looked at')
+  return { title: plan.final && plan.type !== 'inner' ? `${JOINS[plan.type]} (final)` : JOINS[plan.type], details }
 }
 
 function describeAggregate(plan: Aggregate): Description {

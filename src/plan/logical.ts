@@ -12,6 +12,7 @@ export type LogicalPlan =
   | { readonly kind: 'project'; readonly input: LogicalPlan; readonly exprs: readonly Expr[]; readonly schema: Schema }
   | Window
   | Aggregate
+  | Join
   /** Input columns agree in number and type; the first input names them. */
   | { readonly kind: 'union'; readonly inputs: readonly LogicalPlan[]; readonly schema: Schema }
   /**
@@ -78,6 +79,23 @@ export interface Aggregate {
   readonly windowEnd?: number
   /** EMIT FINAL: one row a group, when it is final. Else every change. */
   readonly final: boolean
+  readonly schema: Schema
+}
+
+/**
+ * Pairs of rows of two inputs for which `on` is TRUE; for the outer types also rows without a partner, the other side's columns NULL.
+ * `semi`: rows of the left that have a partner; `anti`: those that have none.
+ */
+export interface Join {
+  readonly kind: 'join'
+  readonly type: 'inner' | 'left' | 'right' | 'full' | 'semi' | 'anti'
+  readonly left: LogicalPlan
+  readonly right: LogicalPlan
+  /** Over the columns of the left, then those of the right. */
+  readonly on: Expr
+  /** EMIT FINAL: a row without a partner comes out once, when the watermark proves that none will come. Else at once, to be taken back. */
+  readonly final: boolean
+  /** The left's columns, then the right's; of semi and anti joins the left's alone. */
   readonly schema: Schema
 }
 

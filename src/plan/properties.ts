@@ -1,6 +1,7 @@
 import { unreachable } from '../base/assert.ts'
 import type { Expr } from '../expr/expr.ts'
-import type { Aggregate, EventTime, LogicalPlan, Scan, Window, WindowShape } from './logical.ts'
+import { joinTimes } from './join-times.ts'
+import type { Aggregate, EventTime, Join, LogicalPlan, Scan, Window, WindowShape } from './logical.ts'
 
 /** Facts about what a plan puts out, each derived from the plan alone. */
 
@@ -24,6 +25,8 @@ export function eventTimeOf(plan: LogicalPlan): readonly EventTime[] {
       const [first, ...others] = plan.inputs.map(eventTimeOf)
       return first.filter(time => others.every(other => other.some(o => sameEventTime(o, time))))
     }
+    case 'join':
+      return joinTimes(plan).eventTime
     default:
       return unreachable(plan)
   }
@@ -46,6 +49,10 @@ export function isChanging(plan: LogicalPlan): boolean {
       return !plan.final && (plan.aggregates.length > 0 || isChanging(plan.input))
     case 'union':
       return plan.inputs.some(isChanging)
+    case 'join': {
+      const inputs = isChanging(plan.left) || isChanging(plan.right)
+      return inputs || (!plan.final && plan.type !== 'inner' && plan.type !== 'semi')
+    }
     default:
       return unreachable(plan)
   }
@@ -74,6 +81,13 @@ export function uniqueKeyOf(plan: LogicalPlan): readonly number[] | undefined {
     }
     case 'union':
       return plan.inputs.length === 1 ? uniqueKeyOf(plan.inputs[0]) : undefined
+    case 'join': {
+      const left = uniqueKeyOf(plan.left)
+      if (plan.type === 'semi' || plan.type === 'anti') return left
+      const right = uniqueKeyOf(plan.right)
+      const width = plan.left.schema.fields.length
+      return left && right && [...left, ...right.map(c => c + width)]
+    }
     default:
       return unreachable(plan)
   }
@@ -101,7 +115,9 @@ export function closesWindows(input: LogicalPlan, time: number, shape: Omit<Wind
 }
 
 /** EMIT FINAL for a whole query: the outermost aggregates put out a row when it is final. Undefined where something in it never is. */
-export function finalise(plan: LogicalPlan): { readonly plan: LogicalPlan } | { readonly open: Aggregate | Scan } {
+export function finalise(
+  plan: LogicalPlan,
+): { readonly plan: LogicalPlan } | { readonly open: Aggregate | Scan | Join } {
   switch (plan.kind) {
     case 'scan':
       return plan.changing ? { open: plan } : { plan }
@@ -127,6 +143,18 @@ export function finalise(plan: LogicalPlan): { readonly plan: LogicalPlan } | { 
         inputs.push(inner.plan)
       }
       return { plan: { ...plan, inputs } }
+    }
+    case 'join': {
+      const left = finalise(plan.left)
+      if ('open' in left) return left
+      const right = finalise(plan.right)
+      if ('open' in right) return right
+      const final: Join = { ...plan, left: left.plan, right: right.plan, final: true }
+      const times = joinTimes(final)
+      const waits = (preserving: readonly string[], side: 'left' | 'right'): boolean =>
+        preserving.includes(plan.type) && times[side] === undefined
+      if (waits(['left', 'full', 'anti'], 'left') || waits(['right', 'full'], 'right')) return { open: plan }
+      return { plan: final }
     }
     default:
       return unreachable(plan)

@@ -18,6 +18,8 @@ export function inputsOf(plan: LogicalPlan): readonly LogicalPlan[] {
       return [plan.input]
     case 'union':
       return plan.inputs
+    case 'join':
+      return [plan.left, plan.right]
     default:
       return unreachable(plan)
   }
@@ -41,12 +43,17 @@ export function mapInputs(plan: LogicalPlan, map: (input: LogicalPlan) => Logica
       const inputs = plan.inputs.map(map)
       return inputs.every((input, i) => input === plan.inputs[i]) ? plan : { ...plan, inputs }
     }
+    case 'join': {
+      const left = map(plan.left)
+      const right = map(plan.right)
+      return left === plan.left && right === plan.right ? plan : { ...plan, left, right }
+    }
     default:
       return unreachable(plan)
   }
 }
 
-/** The expressions a node evaluates itself, over its input (a scan: over its output). */
+/** The expressions a node evaluates itself, over its input (a scan: over its output; a join: over the left's columns and the right's behind them). */
 export function exprsOf(plan: LogicalPlan): readonly Expr[] {
   switch (plan.kind) {
     case 'scan':
@@ -61,6 +68,8 @@ export function exprsOf(plan: LogicalPlan): readonly Expr[] {
       return [...plan.keys, ...plan.aggregates.flatMap(aggregateExprs)]
     case 'sort':
       return [...plan.keys.map(key => key.expr), ...[plan.limit, plan.offset].filter(e => e !== undefined)]
+    case 'join':
+      return [plan.on]
     case 'window':
     case 'union':
       return []
@@ -87,6 +96,8 @@ export function mapExprs(plan: LogicalPlan, map: (expr: Expr) => Expr): LogicalP
       const offset = plan.offset && map(plan.offset)
       return { ...plan, keys: mapSortKeys(plan.keys, map), limit, offset }
     }
+    case 'join':
+      return { ...plan, on: map(plan.on) }
     case 'window':
     case 'union':
       return plan

@@ -3,7 +3,7 @@ import { datumAt } from '../../src/batch/column.ts'
 import type { Datum, Schema } from '../../src/batch/types.ts'
 import { compileProjection } from '../../src/expr/compile.ts'
 import type { AggregateCall, Expr } from '../../src/expr/expr.ts'
-import type { Aggregate, LogicalPlan, Window } from '../../src/plan/logical.ts'
+import type { Aggregate, Join, LogicalPlan, Window } from '../../src/plan/logical.ts'
 
 export type Row = readonly Datum[]
 
@@ -29,6 +29,8 @@ export function interpret(plan: LogicalPlan, tables: ReadonlyMap<string, readonl
       return aggregate(plan, input(plan.input))
     case 'sort':
       return input(plan.input)
+    case 'join':
+      return join(plan, input(plan.left), input(plan.right))
   }
 }
 
@@ -41,6 +43,29 @@ function evaluate(rows: readonly Row[], exprs: readonly Expr[], schema: Schema):
 function filter(rows: readonly Row[], predicate: Expr, schema: Schema): Row[] {
   const truth = evaluate(rows, [predicate], schema)
   return rows.filter((_, r) => truth[r][0] === true)
+}
+
+function join(plan: Join, left: readonly Row[], right: readonly Row[]): Row[] {
+  const schema = { fields: [...plan.left.schema.fields, ...plan.right.schema.fields] }
+  const pairs = left.flatMap((l, i) => right.map((r, j) => ({ i, j, row: [...l, ...r] })))
+  const truth = evaluate(
+    pairs.map(p => p.row),
+    [plan.on],
+    schema,
+  )
+  const matching = pairs.filter((_, p) => truth[p][0] === true)
+  const nulls = (of: LogicalPlan): Row => of.schema.fields.map(() => null)
+  const partnered = new Set(matching.map(m => m.i))
+  const met = new Set(matching.map(m => m.j))
+  const lone = left.filter((_, i) => !partnered.has(i)).map((l): Row => [...l, ...nulls(plan.right)])
+  const loneRight = right.filter((_, j) => !met.has(j)).map((r): Row => [...nulls(plan.left), ...r])
+  if (plan.type === 'semi') return left.filter((_, i) => partnered.has(i))
+  if (plan.type === 'anti') return left.filter((_, i) => !partnered.has(i))
+  return [
+    ...matching.map((m): Row => m.row),
+    ...(plan.type === 'left' || plan.type === 'full' ? lone : []),
+    ...(plan.type === 'right' || plan.type === 'full' ? loneRight : []),
+  ]
 }
 
 function windows(plan: Window, row: Row): Row[] {

@@ -85,7 +85,7 @@ export class RandomQueries {
 
   #from(): { readonly ours: string; readonly duckdb: string; readonly windowed: boolean } {
     const size = this.pick('1 minute', '10 minutes', '90 seconds')
-    switch (this.below(4)) {
+    switch (this.below(6)) {
       case 0:
         return {
           ours: `TUMBLE(t, ts, INTERVAL '${size}')`,
@@ -97,9 +97,27 @@ export class RandomQueries {
         this.#scope = { int: ['x'], text: ['y'], double: ['z'], bool: ['f'] }
         return { ours: inner, duckdb: inner, windowed: false }
       }
+      case 2: {
+        const joined = this.#join()
+        return { ours: joined, duckdb: joined, windowed: false }
+      }
       default:
         return { ours: 't', duckdb: 't', windowed: false }
     }
+  }
+
+  /** The table with itself, or with groups of it that change as rows come. */
+  #join(): string {
+    const groups = this.below(2) === 0
+    const right = groups ? '(SELECT k AS x, count(*) AS n, sum(i) AS s, max(d) AS m FROM t GROUP BY k) r' : 't r'
+    this.#scope = groups
+      ? { int: ['l.i', 'r.n', 'r.s'], text: ['l.k', 'r.x'], double: ['l.d', 'r.m'], bool: ['l.f'] }
+      : { int: ['l.i', 'r.i', 'r.b'], text: ['l.k', 'r.k'], double: ['l.d', 'r.d'], bool: ['l.f', 'r.f'] }
+    const text = groups ? 'l.k = r.x' : this.pick('l.k = r.k', 'l.k = substr(r.k, 1, 1)')
+    const equal = this.pick(text, groups ? 'l.i = r.n' : 'l.i = r.i', `${text} AND l.i = ${groups ? 'r.s' : 'r.i'}`)
+    const more = this.below(2) === 0 ? ` AND ${this.#expr('bool', 1)}` : ''
+    if (this.below(8) === 0) return `t l, ${right}`
+    return `t l ${this.pick('', 'LEFT ', 'RIGHT ', 'FULL ')}JOIN ${right} ON ${equal}${more}`
   }
 
   #aggregate(kind: Kind): string {

@@ -1,8 +1,9 @@
 import type { AlterJob, Drop, Statement as StatementNode } from '../../../grammar/statements.ts'
 import { EngineError, notSupported } from '../../base/errors.ts'
+import { endlessSides } from '../../plan/join-times.ts'
 import type { ClientSession } from '../client-session.ts'
 import { defineObject, targetName } from '../definitions.ts'
-import { type CatalogObject, qualifiedName } from '../objects.ts'
+import { type CatalogObject, jobOf, qualifiedName } from '../objects.ts'
 import type { Statement } from '../session.ts'
 import { command, type Plan } from './plan-statement.ts'
 
@@ -39,6 +40,13 @@ export function planCreate(ast: Create, statement: Statement, session: ClientSes
           'NOTICE',
           `No topic is written; CREATE SINK … FROM ${shortName} writes one.`,
         )
+      }
+      const job = jobOf(object)
+      const endless = job ? endlessSides(job.definition.plan) : []
+      if (endless.length > 0) {
+        const hint =
+          "Rows go when both sides have event time and ON bounds it: a.ts BETWEEN b.ts - INTERVAL '1 minute' AND b.ts."
+        session.notice(`a join keeps rows of ${endless.join(' and ')} for ever`, 'NOTICE', hint)
       }
       return TAGS[ast.kind](ast)
     }),

@@ -17,6 +17,18 @@ export function finalised(plan: LogicalPlan, query: Query, context: BindContext)
       'Use EMIT FINAL where that relation is defined, or leave it out here.',
     )
   }
+  if (open.kind === 'join') {
+    const hint =
+      "Bound their times, as in a.ts BETWEEN b.ts - INTERVAL '10 seconds' AND b.ts, and declare both watermarks."
+    throw new EngineError(
+      '42P17',
+      'EMIT FINAL over an outer join needs to know when a row will find no partner any more',
+      {
+        position: context.positions.get(open),
+        hint,
+      },
+    )
+  }
   throw neverFinal(open, context)
 }
 

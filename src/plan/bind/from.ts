@@ -5,6 +5,7 @@ import { EngineError, nearest, notSupported } from '../../base/errors.ts'
 import type { PlainView, StoredRelation } from '../catalog.ts'
 import type { LogicalPlan } from '../logical.ts'
 import { type BindContext, located } from './context.ts'
+import { bindJoin, crossJoin } from './joins.ts'
 import { bindNestedQuery } from './query.ts'
 import { EMPTY_SCOPE, type Scope, type ScopeColumn } from './scope.ts'
 import { bindWindow } from './windows.ts'
@@ -24,8 +25,8 @@ export interface QueryEnv {
 /** The FROM clause. None: one row without columns. */
 export function bindFrom(items: readonly TableRef[], env: QueryEnv): Relational {
   if (items.length === 0) return { plan: { kind: 'values', rows: [[]], schema: { fields: [] } }, scope: EMPTY_SCOPE }
-  if (items.length > 1) throw notSupported('a join (a second item in FROM)', items[1].at + 1)
-  return bindTable(items[0], env)
+  const [first, ...others] = items
+  return others.reduce((left, ref) => crossJoin(left, ref, env), bindTable(first, env))
 }
 
 /** One item of FROM. */
@@ -46,7 +47,7 @@ export function bindTable(ref: TableRef, env: QueryEnv): Relational {
     case 'window':
       return bindWindow(ref, env)
     case 'join':
-      throw notSupported('a join', position)
+      return bindJoin(ref, env)
     default:
       return unreachable(ref)
   }

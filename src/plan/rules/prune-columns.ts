@@ -2,7 +2,7 @@ import { assert, unreachable } from '../../base/assert.ts'
 import type { Schema } from '../../batch/types.ts'
 import type { Expr } from '../../expr/expr.ts'
 import { aggregateExprs, collectColumns, mapAggregate, mapSortKeys, replaceColumns } from '../../expr/walk.ts'
-import type { Aggregate, EventTime, LogicalPlan, Scan } from '../logical.ts'
+import type { Aggregate, EventTime, Join, LogicalPlan, Scan } from '../logical.ts'
 
 /** Leaves out every column that nothing above reads, down to the scan: a field no query needs is not decoded. */
 export function pruneColumns(plan: LogicalPlan): LogicalPlan {
@@ -53,6 +53,8 @@ function prune(plan: LogicalPlan, needed: ReadonlySet<number>): Pruned {
       const inputs = plan.inputs.map(input => exactly(input, kept.columns))
       return { plan: { ...plan, inputs, schema: kept.schema }, at: kept.at }
     }
+    case 'join':
+      return pruneJoin(plan, needed)
     case 'sort': {
       const { plan: input, at } = prune(plan.input, union(needed, columnsOf(plan.keys.map(key => key.expr))))
       return { plan: { ...plan, input, keys: mapSortKeys(plan.keys, moved(at)), schema: input.schema }, at }
@@ -92,6 +94,20 @@ function pruneScan(scan: Scan, needed: ReadonlySet<number>): Pruned {
     },
     at,
   }
+}
+
+function pruneJoin(plan: Join, needed: ReadonlySet<number>): Pruned {
+  const width = plan.left.schema.fields.length
+  const reads = [...union(needed, columnsOf([plan.on]))]
+  const left = prune(plan.left, new Set(reads.filter(c => c < width)))
+  const right = prune(plan.right, new Set(reads.filter(c => c >= width).map(c => c - width)))
+  const newWidth = left.plan.schema.fields.length
+  const at = [...left.at, ...right.at.map(index => (index === undefined ? undefined : index + newWidth))]
+  const both = { fields: [...left.plan.schema.fields, ...right.plan.schema.fields] }
+  const one = plan.type === 'semi' || plan.type === 'anti'
+  const schema = one ? left.plan.schema : both
+  const on = moved(at)(plan.on)
+  return { plan: { ...plan, left: left.plan, right: right.plan, on, schema }, at: one ? left.at : at }
 }
 
 /** Keys all stay, for they make the groups; aggregates nobody reads go. */

@@ -2,7 +2,7 @@ import { assert, unreachable } from '../../base/assert.ts'
 import { BOOLEAN, type Schema } from '../../batch/types.ts'
 import type { Expr } from '../../expr/expr.ts'
 import { collectColumns, replaceColumns } from '../../expr/walk.ts'
-import type { LogicalPlan } from '../logical.ts'
+import type { Join, LogicalPlan } from '../logical.ts'
 import { mapInputs } from '../walk.ts'
 import { isVolatile } from './volatile.ts'
 
@@ -12,7 +12,8 @@ import { isVolatile } from './volatile.ts'
  * Terms that end up in one place keep their order there, so that a guard written first against an error still is first.
  */
 export function pushPredicates(plan: LogicalPlan): LogicalPlan {
-  return plan.kind === 'filter' ? push(plan.input, conjuncts(plan.predicate)) : mapInputs(plan, pushPredicates)
+  if (plan.kind === 'filter') return push(plan.input, conjuncts(plan.predicate))
+  return plan.kind === 'join' ? pushJoin(plan, []) : mapInputs(plan, pushPredicates)
 }
 
 /** The plan with `terms` applied to its output. */
@@ -59,13 +60,48 @@ function push(plan: LogicalPlan, terms: readonly Expr[]): LogicalPlan {
       return { ...plan, input: push(plan.input, terms) }
     case 'values':
       return filter(plan, terms)
+    case 'join':
+      return pushJoin(plan, terms)
     default:
       return unreachable(plan)
   }
 }
 
+/**
+ * What a row without a partner would not pass either may fall before the join: terms above it that read a preserved side alone, terms
+ * of ON that read the other side alone. Of an inner join every term is a term of ON.
+ */
+function pushJoin(plan: Join, terms: readonly Expr[]): LogicalPlan {
+  const width = plan.left.schema.fields.length
+  const [on, above] = plan.type === 'inner' ? [[...conjuncts(plan.on), ...terms], []] : [conjuncts(plan.on), terms]
+  const onLeft = (term: Expr): boolean => !isVolatile(term) && reads(term, c => c < width)
+  const onRight = (term: Expr): boolean => !isVolatile(term) && !onLeft(term) && reads(term, c => c >= width)
+  const passes = (types: readonly Join['type'][]): boolean => types.includes(plan.type)
+  const [leftOn, notLeft] = split(on, t => passes(['inner', 'right', 'semi']) && onLeft(t) && !isTrue(t))
+  const [rightOn, both] = split(notLeft, t => passes(['inner', 'left', 'semi', 'anti']) && onRight(t))
+  const [leftAbove, rest] = split(above, t => passes(['left', 'semi', 'anti']) && onLeft(t))
+  const [rightAbove, outer] = split(rest, t => passes(['right']) && onRight(t))
+  const overRight = [...rightOn, ...rightAbove].map(term =>
+    replaceColumns(term, column => ({ ...column, index: column.index - width })),
+  )
+  const kept = both.filter(t => !isTrue(t))
+  const joined: Join = {
+    ...plan,
+    left: push(plan.left, [...leftOn, ...leftAbove]),
+    right: push(plan.right, overRight),
+    on: kept.length > 0 ? conjunction(kept) : TRUE,
+  }
+  return filter(joined, outer)
+}
+
+const TRUE: Expr = { kind: 'literal', value: true, type: BOOLEAN }
+
+function isTrue(term: Expr): boolean {
+  return term.kind === 'literal' && term.value === true
+}
+
 /** Terms of an AND, flat. */
-function conjuncts(predicate: Expr): readonly Expr[] {
+export function conjuncts(predicate: Expr): readonly Expr[] {
   return predicate.kind === 'and' ? predicate.args.flatMap(conjuncts) : [predicate]
 }
 
