@@ -1,4 +1,4 @@
-#!/usr/bin/env -S node --max-semi-space-size=8
+#!/usr/bin/env -S MALLOC_ARENA_MAX=2 node --max-semi-space-size=8
 /** Where the program starts, as a process and as a worker thread of it: with the compiled code of the last start at hand, which is three quarters of a start's work. */
 import { enableCompileCache } from 'node:module'
 import { homedir } from 'node:os'

@@ -38,9 +38,9 @@ const HELD_GROWTH_MAX_MB = 8
 const ANON_GROWTH_MAX_MB = 64
 /**
  * All the time. Three threads of 75 MB at most (16 of young objects, an old generation that V8 lets grow to some four times the 15 in use,
- * code), 70 MB of buffers in use, and as much again that malloc keeps for the next ones make 370. After ten minutes it is some 280.
+ * code), 70 MB of buffers in use, and half as much that malloc keeps for the next ones make 330. After a minute it is some 210.
  */
-const ANON_MAX_MB = 400
+const ANON_MAX_MB = 350
 const HANDLES_GROWTH_MAX = 10
 const THREADS_GROWTH_MAX = 2
 /** Every so many samples a collection is forced. */

@@ -14,6 +14,7 @@ export interface NodeOptions {
 
 /** As in the first line of main.ts. */
 const YOUNG = '--max-semi-space-size=8'
+const ARENAS = { MALLOC_ARENA_MAX: '2' }
 
 /** A real server process on a free port, with a data directory of its own unless one is given. */
 export class Server {
@@ -40,7 +41,7 @@ export class Server {
     const serve = [main, 'serve', '--data', this.dataDir, '--pg-port', '0', '--log-level', 'warn', ...this.#flags]
     const child = spawn(process.execPath, [YOUNG, ...this.#node.flags, ...serve], {
       stdio: ['ignore', 'pipe', 'pipe'],
-      env: { ...process.env, ...this.#node.env },
+      env: { ...process.env, ...ARENAS, ...this.#node.env },
     })
     this.#process = child
     child.stderr.on('data', chunk => {
