@@ -60,10 +60,8 @@ export class Dataflow {
   #failure: EngineError | undefined
   #failed = (_error: EngineError): void => {}
   #resolveStarted = (): void => {}
-  /** Resolves when every job is built and restored, so that its views can be read. Never, if the start fails: `done` rejects then. */
-  readonly started = new Promise<void>(resolve => {
-    this.#resolveStarted = resolve
-  })
+  /** Resolves when every job is built and restored, so that its views can be read; and with `done`, should that come first. */
+  readonly started: Promise<void>
   /** Rejects with the first error that stops the dataflow; resolves when every source has ended or after `close`. */
   readonly done: Promise<void>
   #resolveDone = (): void => {}
@@ -94,6 +92,12 @@ export class Dataflow {
       this.#failed = reject
     })
     this.done.catch(() => {}) // whoever awaits it hears of it
+    const started = new Promise<void>(resolve => {
+      this.#resolveStarted = resolve
+    })
+    // Here, once: a race that every read begins with `done` would stay with that for as long as the dataflow runs.
+    this.started = Promise.race([started, this.done])
+    this.started.catch(() => {}) // likewise
   }
 
   /** Builds all jobs, restores the latest complete checkpoint, finishes its commits, opens the sources and runs. */

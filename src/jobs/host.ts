@@ -106,7 +106,7 @@ export class Host implements JobHost {
 
   async *read(id: string | undefined, request: unknown, signal: AbortSignal): AsyncGenerator<Batch> {
     const dataflow = id === undefined ? undefined : this.#running(id)
-    if (dataflow) await Promise.race([dataflow.started, dataflow.done])
+    await dataflow?.started
     yield* this.#context.read(request, dataflow, signal)
   }
 
