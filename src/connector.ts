@@ -6,7 +6,7 @@
 import type { Clock } from './base/clock.ts'
 import type { Logger } from './base/log.ts'
 import type { Batch } from './batch/batch.ts'
-import type { Int64 } from './batch/types.ts'
+import type { Int64, Schema } from './batch/types.ts'
 
 /** One option of a connector: help, validation and defaults all come from this declaration. */
 export interface Option {
@@ -77,7 +77,12 @@ export type Prepared = Readonly<Record<string, unknown>>
 export interface Sink {
   /** First finishes the commit of `recovered`, what the last complete checkpoint holds, idempotently; drops anything newer that was not committed; then is ready to write. */
   open(recovered: Prepared | undefined): Promise<void>
+  /** The batch owns its memory, so it may be kept. */
   write(batch: Batch): Promise<void>
+  /** Milliseconds until there is something to commit though nothing new came, such as a file whose time is up; Infinity: none. Asked often. */
+  dueInMs?(): number
+  /** Every source has ended: nothing is to wait for more rows. A checkpoint follows. */
+  sourcesEnded?(): void
   /** Everything written so far is durable and not yet visible; the answer goes into the checkpoint `epoch`. Undefined: nothing was written since the last. */
   prepare(epoch: number): Promise<Prepared | undefined>
   /** Makes it visible. Runs again after a crash (through `open`), so it must be idempotent. */
@@ -155,6 +160,25 @@ export interface RecordEncoder {
   open?(): Promise<void>
 }
 
+/** Rows as whole files; made by the engine from the DDL, used by a sink that writes many. */
+export interface FileFormat {
+  /** What their names end with: `.parquet`, `.json.gz`. */
+  readonly extension: string
+  create(schema: Schema): FileWriter
+}
+
+/** One file under way. */
+export interface FileWriter {
+  /** Rows so far. */
+  readonly rows: number
+  /** About what the file and what waits for it take, in memory and in the end. */
+  readonly bytes: number
+  /** Keeps the batch, which owns its memory, until it is encoded. No weights. */
+  write(batch: Batch): Promise<void>
+  /** The whole file, one part after another. The writer must not be used afterwards. */
+  finish(): Promise<readonly Uint8Array[]>
+}
+
 interface Context {
   readonly options: OptionValues
   readonly clock: Clock
@@ -177,7 +201,12 @@ export interface SourceContext extends Context {
 }
 
 export interface SinkContext extends Context {
+  /** Encodes nothing where the format has no records. */
   readonly encoder: RecordEncoder
+  /** Rows as files in the format of the DDL. Throws 22023 for a compression the format does not have; undefined: its usual one. */
+  readonly files?: (compression: string | undefined) => FileFormat
+  /** The format has files only: Parquet. */
+  readonly filesOnly?: boolean
   /**
    * Of the data directory: two servers may run jobs of one name on one broker. Goes into names that only one of them may use, such as
    * transactional ids. None where nothing is committed.
@@ -194,6 +223,8 @@ export interface Connector {
   sink?(context: SinkContext): Sink
   /** True: its topics have no past and no present end. A SELECT gives rows as they come, until it is cancelled or has enough. */
   readonly endless?: boolean
+  /** It has files, so it is one for formats without records: Parquet. Its sinks write them by `SinkContext.files`. */
+  readonly files?: boolean
   /** True: a source of it delivers records with keys, null values and changes as upserts need them. */
   readonly keyed?: boolean
   /** First records of a topic, for columns by sample and for error messages. At most `max`, no waiting for new ones. */

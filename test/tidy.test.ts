@@ -18,7 +18,8 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   'src/dataflow': ['src/base', 'src/batch', 'src/state'],
   'src/operators': ['src/base', 'src/batch', 'src/expr', 'src/state', 'src/dataflow'],
   'src/connector.ts': ['src/base', 'src/batch'],
-  connectors: ['src/base', 'src/batch', 'src/format', 'src/storage', 'src/log', 'src/connector.ts'],
+  'src/lake': ['src/base', 'src/batch', 'src/format', 'src/storage', 'src/state', 'src/connector.ts'],
+  connectors: ['src/base', 'src/batch', 'src/format', 'src/lake', 'src/storage', 'src/log', 'src/connector.ts'],
   'src/jobs': ['src/base', 'src/batch', 'src/state', 'src/dataflow', 'src/connector.ts'],
   'src/engine': [
     ...[

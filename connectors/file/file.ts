@@ -1,17 +1,25 @@
 import type { Connector } from '../../src/connector.ts'
 import { RecordSplitter } from '../../src/format/split.ts'
+import { openFolderPlace } from '../../src/lake/folder-place.ts'
+import { LakeSink, sinkId } from '../../src/lake/sink.ts'
 import { openBlocks } from './blocks.ts'
 import { fileOptions, toFileOptions } from './options.ts'
 import { FileSink } from './sink.ts'
 import { FileSource, findFiles, framingOf } from './source.ts'
 
-/** Files of this machine: a record a line, or CSV. */
+/** Files of this machine: a record a line, CSV, or Parquet. */
 export const file: Connector = {
   name: 'file',
-  doc: 'Files of JSON lines or CSV, plain or gzip; one file or a pattern, read to the end or followed.',
+  doc: 'Files of JSON lines or CSV, plain or gzip; one file or a pattern, read to the end or followed; folders of Parquet are written.',
   options: fileOptions,
   source: context => new FileSource(context),
-  sink: context => new FileSink(context),
+  files: true,
+  sink: context => {
+    const { path } = toFileOptions(context.options)
+    if (!context.filesOnly && !path.endsWith('/')) return new FileSink(context)
+    const id = sinkId(context)
+    return new LakeSink(context, openFolderPlace(path, id), id)
+  },
   async sample({ options }, max) {
     const [path] = findFiles(toFileOptions(options).path)
     if (path === undefined) return []

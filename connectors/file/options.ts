@@ -1,10 +1,11 @@
 import { booleanWord } from '../../src/base/option-parsers.ts'
 import type { Option, OptionValues } from '../../src/connector.ts'
+import { rollingOptions } from '../../src/lake/options.ts'
 
 export const fileOptions: readonly Option[] = [
   {
     name: 'path',
-    doc: "A file, or a pattern such as 'data/*.csv' for several; names that end in .gz are decompressed.",
+    doc: "A file, or a pattern such as 'data/*.csv' for several; names that end in .gz are decompressed. To write: a file, or a folder for many ('out/').",
     parse: text => text,
     required: true,
   },
@@ -14,6 +15,7 @@ export const fileOptions: readonly Option[] = [
     parse: booleanWord('follow'),
     default: 'false',
   },
+  ...rollingOptions,
 ]
 
 export interface FileOptions {

@@ -79,6 +79,8 @@ export function opening(sink: Sink, encoder: RecordEncoder): Sink {
       await sink.open(recovered)
     },
     write: batch => sink.write(batch),
+    dueInMs: () => sink.dueInMs?.() ?? Number.POSITIVE_INFINITY,
+    sourcesEnded: () => sink.sourcesEnded?.(),
     prepare: epoch => sink.prepare(epoch),
     commit: prepared => sink.commit(prepared),
     close: () => sink.close(),

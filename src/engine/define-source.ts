@@ -27,7 +27,7 @@ const ALIASES: Readonly<Record<string, string>> = {
   'schema.registry.password': 'schema_registry_password',
 }
 
-export const FORMATS: readonly FormatName[] = ['json', 'csv', 'avro', 'text', 'bytes']
+export const FORMATS: readonly FormatName[] = ['json', 'csv', 'avro', 'text', 'bytes', 'parquet']
 
 /** What CREATE … WITH said once the connector is known: shared by sources and sinks. */
 export interface External {
@@ -69,6 +69,11 @@ export function readExternal(options: Map<string, OptionNode>, name: string, loo
     )
   }
   const format = takeOption(options, 'format', oneOf('format', FORMATS)) ?? 'json'
+  if (format === 'parquet' && !connector.files) {
+    throw new EngineError('0A000', `connector "${connector.name}" has records, and format parquet has files`, {
+      hint: 'Use connector s3 or file.',
+    })
+  }
   const fromConnection = { ...connection?.options }
   const formatOptions: Record<string, unknown> = {}
   for (const { name: option, parse } of FORMAT_OPTIONS) {

@@ -285,6 +285,11 @@ export function sinkJob(
       hint: "EMIT FINAL gives each window once; or name the key of upserts: WITH (key = 'device_id')",
     })
   }
+  if (bound.changing && external.format === 'parquet') {
+    throw new EngineError('55000', 'the query changes rows it has already given out, and files can only gain rows', {
+      hint: 'EMIT FINAL gives each window once.',
+    })
+  }
   const sink: SinkSpec = {
     connector: external.connector.name,
     options: external.options,

@@ -4,11 +4,12 @@ import { EngineError } from '../base/errors.ts'
 import type { Logger } from '../base/log.ts'
 import { type Batch, batchOfRows, ownedCopy } from '../batch/batch.ts'
 import { BYTEA, type Datum, type Schema } from '../batch/types.ts'
-import type { Connector, Source } from '../connector.ts'
+import type { Connector, RecordEncoder, Source } from '../connector.ts'
 import type { Graph, NodeId } from '../dataflow/graph.ts'
 import type { Operator, SideOutput } from '../dataflow/operator.ts'
 import { SourceNode } from '../dataflow/source-node.ts'
 import { formatDatum } from '../expr/text.ts'
+import { fileFormat } from '../format/files.ts'
 import { createDecoder, createEncoder, type DecodedColumn } from '../format/format.ts'
 import { Aside, type AsideRow } from '../jobs/aside.ts'
 import { Dataflow, type DataflowContext, type DataflowSettings, defaultSettings } from '../jobs/dataflow.ts'
@@ -116,16 +117,22 @@ export class Runtime {
 
   openSink(spec: SinkSpec, schema: Schema, job: string) {
     const connector = this.#connector(spec.connector)
-    const encoder = writingTimes(schema, spec.timeFormats ?? [], written =>
-      createEncoder(spec.format, written, {
-        ...encodeOptions(spec.formatOptions),
-        key: spec.key,
-        envelope: spec.upsert ? 'upsert' : 'append',
-      }),
-    )
+    const encoding = encodeOptions(spec.formatOptions)
+    const filesOnly = spec.format === 'parquet'
+    const encoder = filesOnly
+      ? noRecords
+      : writingTimes(schema, spec.timeFormats ?? [], written =>
+          createEncoder(spec.format, written, {
+            ...encoding,
+            key: spec.key,
+            envelope: spec.upsert ? 'upsert' : 'append',
+          }),
+        )
     const sink = connector.sink?.({
       options: parseOptionValues(connector, spec.options),
       encoder,
+      files: compression => fileFormat(spec.format, encoding, compression),
+      filesOnly,
       instance: spec.instance,
       ...this.#common(job),
     })
@@ -333,19 +340,36 @@ export async function produce(
   if (!connector?.sink) throw new EngineError('0A000', `connector "${spec.connector}" can only read`)
   const known = connector.options.map(o => o.name)
   const options = known.includes('delivery') ? { ...spec.options, delivery: 'at_least_once' } : spec.options
-  const encoder = writingTimes(batch.schema, spec.timeFormats ?? [], written =>
-    createEncoder(spec.format, written, encodeOptions(spec.formatOptions)),
-  )
-  const sink = connector.sink({ options: parseOptionValues(connector, options), encoder, clock, log, job, dataDir })
+  const encoding = encodeOptions(spec.formatOptions)
+  const filesOnly = spec.format === 'parquet'
+  const encoder = filesOnly
+    ? noRecords
+    : writingTimes(batch.schema, spec.timeFormats ?? [], written => createEncoder(spec.format, written, encoding))
+  const sink = connector.sink({
+    options: parseOptionValues(connector, options),
+    encoder,
+    files: compression => fileFormat(spec.format, encoding, compression),
+    filesOnly,
+    ...{ clock, log, job, dataDir },
+  })
   try {
     await encoder.open?.()
     await sink.open(undefined)
     await sink.write(batch)
+    sink.sourcesEnded?.()
     const prepared = await sink.prepare(1)
     if (prepared) await sink.commit(prepared)
   } finally {
     await sink.close()
   }
+}
+
+/** The encoder of a format that has none. */
+const noRecords: RecordEncoder = {
+  terminator: new Uint8Array(0),
+  encode: () => {
+    throw new Error('the format has no records')
+  },
 }
 
 /** A row as JSON text, for people: {"device_id":"d1","ts":"2026-01-01 00:00:00+00"}. */

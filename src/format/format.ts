@@ -18,8 +18,8 @@ import { TextReader } from './text-reader.ts'
 import { parseTimeFormat } from './time-format.ts'
 import { WholeReader } from './whole-reader.ts'
 
-/** The formats a topic or file may be in. */
-export type FormatName = 'json' | 'csv' | 'avro' | 'text' | 'bytes'
+/** The formats a topic or file may be in. Parquet is for files only, see files.ts: it has no records. */
+export type FormatName = 'json' | 'csv' | 'avro' | 'text' | 'bytes' | 'parquet'
 
 /** A column to decode, in the order of the scan's output. Only these are looked at: what a query does not need costs nothing. */
 export interface DecodedColumn {
@@ -87,6 +87,8 @@ export function createDecoder(
           values.map(v => v.slot),
           texts,
         )
+      case 'parquet':
+        throw noRecords(format)
     }
   }
   const framing = format === 'csv' ? { mode: format, delimiter: delimiterByte(options.delimiter ?? ',') } : undefined
@@ -210,7 +212,13 @@ export function createEncoder(format: FormatName, schema: Schema, options: Encod
       }
       return new RowEncoder({ ...base, value: rawRow(schema, columns[0]) })
     }
+    case 'parquet':
+      throw noRecords(format)
   }
+}
+
+function noRecords(format: FormatName): EngineError {
+  return new EngineError('0A000', `format ${format} has files, and no records`)
 }
 
 /** `open` registers the schema; records then begin with its id. */

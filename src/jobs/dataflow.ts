@@ -11,7 +11,7 @@ import { Checkpointer } from './checkpointer.ts'
 import type { BuildJob, DataflowSpec, JobSection, JobSource, JobSpec, JobStatus } from './job.ts'
 import { pump } from './pump.ts'
 import { latestState } from './recovery.ts'
-import { closeJob, drain, type Running, statusOf } from './running.ts'
+import { closeJob, drain, type Running, sinkDueMs, statusOf } from './running.ts'
 
 /** Everything a dataflow needs from around it. */
 export interface DataflowContext {
@@ -311,7 +311,9 @@ export class Dataflow {
 
   async #maybeEnded(): Promise<void> {
     if (!this.#allEnded()) return
+    for (const { built } of this.#jobs.values()) built.output?.sink.sourcesEnded?.()
     // Who waits for the end wants to see what came out of it.
+    this.#checkpointer.changed()
     await this.#checkpointer.take()
     this.#resolveDone()
   }
@@ -333,7 +335,9 @@ export class Dataflow {
       if (node.tick(nowMs)) this.#checkpointer.changed()
       if (node.watermark !== before) this.#timePassed = true
     }
-    for (const job of this.#jobs.values()) if (await drain(job)) this.#checkpointer.changed()
+    for (const job of this.#jobs.values()) {
+      if ((await drain(job)) || sinkDueMs(job) <= 0) this.#checkpointer.changed()
+    }
     await this.#checkpointer.takeWhenDue()
     this.#alarm.rearm(this.#nextMs(reading))
   }
@@ -344,12 +348,17 @@ export class Dataflow {
     return [...this.#jobs.values()].flatMap(({ built, ended }) => built.sources.filter(({ id }) => !ended.has(id)))
   }
 
-  /** When there is something to do though nothing comes, monotonic: a checkpoint, rows put aside, a watermark of one of these sources. */
+  /** When there is something to do though nothing comes, monotonic: a checkpoint, a sink, rows put aside, a watermark of one of these sources. */
   #nextMs(sources: readonly JobSource[]): number {
     const { clock } = this.#context
     const nowMs = clock.nowMs()
     let next = this.#checkpointer.dueMs
-    for (const { aside } of this.#jobs.values()) next = Math.min(next, aside.dueMs)
+    for (const job of this.#jobs.values()) {
+      next = Math.min(next, job.aside.dueMs)
+      // One whose time has come waits for a checkpoint.
+      const sinkMs = sinkDueMs(job)
+      if (sinkMs > 0) next = Math.min(next, clock.monotonicMs() + sinkMs)
+    }
     for (const { node } of sources) next = Math.min(next, clock.monotonicMs() + node.nextTickMs(nowMs) - nowMs)
     return next
   }

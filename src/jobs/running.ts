@@ -18,6 +18,11 @@ export interface Running {
   readonly positions: Map<string, Position>
 }
 
+/** Milliseconds until its sink wants a checkpoint though nothing new came. */
+export function sinkDueMs({ built }: Running): number {
+  return built.output?.sink.dueInMs?.() ?? Number.POSITIVE_INFINITY
+}
+
 /** Writes what a tick left for the job's sink, and what it put aside. True when the sink got something. */
 export async function drain({ spec, built: { output }, aside }: Running): Promise<boolean> {
   const batches = output?.take() ?? []

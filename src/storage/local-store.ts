@@ -1,5 +1,5 @@
-import { closeSync, mkdirSync, openSync, readdirSync, rmSync, writeSync } from 'node:fs'
-import { mkdir, open, readdir, readFile, rename, rm, rmdir } from 'node:fs/promises'
+import { closeSync, existsSync, mkdirSync, openSync, readdirSync, rmSync, writeSync } from 'node:fs'
+import { chmod, mkdir, open, readdir, readFile, rename, rm, rmdir } from 'node:fs/promises'
 import { dirname, join, relative, resolve, sep } from 'node:path'
 import { threadId } from 'node:worker_threads'
 import { assert } from '../base/assert.ts'
@@ -13,28 +13,32 @@ let writes = 0
 /** To make a folder that others remove: more than ever come together. */
 const ATTEMPTS_MAX = 20
 
-/** Objects as files under `folder`, which is made if need be. Nobody but their owner reads them: the catalog holds secrets. */
-export function openLocalStore(folder: string): ObjectStore {
+/**
+ * Objects as files under `folder`, which is made if need be. Nobody but their owner reads them: the catalog holds secrets. `what` names the
+ * folder in errors.
+ */
+export function openLocalStore(folder: string, what = 'the data directory'): ObjectStore {
   const root = resolve(folder)
+  const inStore = <T>(action: () => Promise<T>): Promise<T> => onDisk(`${what} ${root}`, action)
   const temporary = join(root, TEMPORARY)
-  mkdirSync(temporary, { recursive: true })
+  makeFolder(temporary, `${what} ${root}`)
   // What a crash left. Threads of this process may be writing theirs now.
   for (const name of readdirSync(temporary)) {
     if (!name.startsWith(prefixOfProcess)) rmSync(join(temporary, name), { force: true })
   }
   return {
-    get: key => inStore(root, async () => await readFile(fileOf(root, key)).catch(undefinedIfMissing)),
+    get: key => inStore(async () => await readFile(fileOf(root, key)).catch(undefinedIfMissing)),
     put: (key, parts) => {
       const file = fileOf(root, key)
       const written = join(temporary, `${prefixOfProcess}${threadId}-${writes++}`)
-      return inStore(root, async () => {
+      return inStore(async () => {
         writeParts(written, parts)
         await publish(written, file)
       })
     },
-    list: prefix => inStore(root, () => keysWith(root, prefix)),
+    list: prefix => inStore(() => keysWith(root, prefix)),
     delete: key =>
-      inStore(root, async () => {
+      inStore(async () => {
         const file = fileOf(root, key)
         await rm(file, { force: true })
         await syncFolder(dirname(file)).catch(undefinedIfMissing)
@@ -48,6 +52,15 @@ function fileOf(root: string, key: string): string {
   const sane = segments.every(s => s !== '' && s !== '.' && s !== '..' && !s.includes('\0'))
   assert(sane && segments[0] !== TEMPORARY, `key ${JSON.stringify(key)}`)
   return join(root, ...segments)
+}
+
+/** Gives a file its name below `root` for good, over whatever has it. Runs again after a crash, and then finds it done. */
+export async function moveFile(from: string, to: string, root: string): Promise<void> {
+  await onDisk(`the folder ${root}`, async () => {
+    if (!existsSync(from) && existsSync(to)) return
+    await chmod(from, 0o644) // unlike what the program keeps for itself, others are to read it
+    await publish(from, to)
+  })
 }
 
 /** Synchronously, as `put` promises; into the page cache, so no slower than a copy. */
@@ -126,19 +139,31 @@ function codeOf(error: unknown): unknown {
 }
 
 /** The disk's errors, said so that whoever runs the machine can act. */
-async function inStore<T>(root: string, action: () => Promise<T>): Promise<T> {
+async function onDisk<T>(place: string, action: () => Promise<T>): Promise<T> {
   try {
     return await action()
   } catch (error) {
-    const code = codeOf(error)
-    if (typeof code !== 'string') throw error
-    const full = code === 'ENOSPC' || code === 'EDQUOT'
-    throw new EngineError(full ? '53100' : '58030', `cannot use the data directory ${root}: ${code}`, {
-      detail: error instanceof Error ? error.message : undefined,
-      hint: full ? 'Free disk space.' : 'Check that the folder exists and may be written by this process.',
-      actor: 'external',
-      retryable: full,
-      cause: error,
-    })
+    throw diskError(place, error)
   }
+}
+
+function makeFolder(folder: string, place: string): void {
+  try {
+    mkdirSync(folder, { recursive: true })
+  } catch (error) {
+    throw diskError(place, error)
+  }
+}
+
+function diskError(place: string, error: unknown): unknown {
+  const code = codeOf(error)
+  if (typeof code !== 'string') return error
+  const full = code === 'ENOSPC' || code === 'EDQUOT'
+  return new EngineError(full ? '53100' : '58030', `cannot use ${place}: ${code}`, {
+    detail: error instanceof Error ? error.message : undefined,
+    hint: full ? 'Free disk space.' : 'Check that the folder exists and may be written by this process.',
+    actor: 'external',
+    retryable: full,
+    cause: error,
+  })
 }

@@ -16,10 +16,10 @@ const OWNER_KEY = 'owner'
 export class S3Store implements ObjectStore {
   readonly #s3: S3
   readonly #prefix: string
-  readonly #owner: string
+  readonly #owner: string | undefined
 
-  /** `prefix` is empty or ends with a slash; `owner` tells this server from others. */
-  constructor(s3: S3, prefix: string, owner: string) {
+  /** `prefix` is empty or ends with a slash; `owner` tells this server from others; undefined where others have no business. */
+  constructor(s3: S3, prefix: string, owner?: string) {
     assert(prefix === '' || prefix.endsWith('/'), 'a prefix is a folder')
     this.#s3 = s3
     this.#prefix = prefix
@@ -28,6 +28,7 @@ export class S3Store implements ObjectStore {
 
   /** From now on only who has this owner's name writes. */
   async claim(): Promise<void> {
+    assert(this.#owner !== undefined, 'who claims has a name')
     await this.#s3.put(this.#prefix + OWNER_KEY, Buffer.from(this.#owner))
   }
 
@@ -72,6 +73,7 @@ export class S3Store implements ObjectStore {
   }
 
   async #refuseStranger(): Promise<void> {
+    if (this.#owner === undefined) return
     const owner = await this.#s3.get(this.#prefix + OWNER_KEY)
     if (owner === undefined || owner.toString() === this.#owner) return
     throw new EngineError('55006', `another server has taken over s3://${this.#s3.bucket}/${this.#prefix}`, {

@@ -23,8 +23,8 @@ const lines = (from: number, to: number): string =>
 
 describe.skipIf(missing)(`checkpoints on S3 ${missing ?? ''}`, () => {
   test('another machine with an empty disk goes on where a killed one was', async () => {
-    const bucket = await s3.newBucket()
-    const url = `s3://${bucket.bucket}/state?endpoint=${s3.endpoint}`
+    const place = s3.newPlace()
+    const url = `s3://${place.s3.bucket}/${place.prefix}?endpoint=${s3.endpoint}`
     const input = join(temporaryFolder(), 'in.ndjson')
     writeFileSync(input, lines(0, 1000))
     const first = await startServer('--checkpoints', url)

@@ -24,6 +24,8 @@ export interface Place {
   readonly feed?: (values: readonly string[]) => Promise<void>
   /** What a careful reader sees there, in order. */
   readonly visible?: () => Promise<string[]>
+  /** For sinks that write files. */
+  readonly files?: SinkContext['files']
 }
 
 export interface Fixture {
@@ -67,7 +69,17 @@ export function sourceContext(connector: Connector, place: Place, bounded: boole
 export function sinkContext(connector: Connector, place: Place): SinkContext {
   const { dataDir } = place
   const options = optionValues(connector, place.options)
-  return { options, clock: systemClock, log: silentLogger, job: 'job', dataDir, encoder: textEncoder() }
+  const { files } = place
+  return {
+    options,
+    clock: systemClock,
+    log: silentLogger,
+    job: 'job',
+    instance: '1',
+    dataDir,
+    encoder: textEncoder(),
+    files,
+  }
 }
 
 /** Rows and bad records of a poll as `partition: value`; rows first. */

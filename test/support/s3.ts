@@ -46,6 +46,8 @@ export class S3Server {
     ]
     writeFileSync(join(server.#dir, 's3.json'), JSON.stringify({ identities }))
     await server.restart()
+    // This server makes a bucket at the first write into it.
+    await server.bucket(BUCKET).put('made', Buffer.from('x'))
     return server
   }
 
@@ -73,13 +75,9 @@ export class S3Server {
     return new S3(name, this.s3Options)
   }
 
-  /** Makes a new bucket. */
-  async newBucket(): Promise<S3> {
-    const s3 = this.bucket(`test-${++buckets}`)
-    // This server makes a bucket at the first write into it.
-    await s3.put('made', Buffer.from('x'))
-    await s3.delete('made')
-    return s3
+  /** A prefix that nothing is under yet. One bucket for all: this server gives each several volumes, of which it has few. */
+  newPlace(): { readonly s3: S3; readonly prefix: string } {
+    return { s3: this.bucket(BUCKET), prefix: `place-${++places}/` }
   }
 
   /** Starts the process on the data that is there; resolves when it takes writes. */
@@ -131,4 +129,5 @@ export class S3Server {
   }
 }
 
-let buckets = 0
+const BUCKET = 'test-bucket'
+let places = 0
