@@ -148,7 +148,8 @@ export class HashAggregate implements Operator, Groups {
   }
 
   stateBytes(): number {
-    return this.#table.bytes() + this.#aggregates.bytes() + (this.#rows?.byteLength ?? 0) + this.#touched.byteLength
+    const { high } = this.#table
+    return this.#table.bytes() + this.#aggregates.bytes(high) + high * (this.#rows ? 9 : 1)
   }
 
   #withoutLate(batch: Batch, columns: readonly Column[]): { batch: Batch; columns: readonly Column[] } {

@@ -101,7 +101,7 @@ export class LiveWindowAggregate implements Operator, Groups {
   }
 
   stateBytes(): number {
-    return this.#windows.stateBytes() + this.#parts.bytes() + this.#partKeys.bytes()
+    return this.#windows.stateBytes() + this.#parts.bytes(this.#partKeys.high) + this.#partKeys.bytes()
   }
 
   /** The pane of every row, as a key column. */

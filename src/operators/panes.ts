@@ -45,7 +45,7 @@ export class Panes {
 
   bytes(): number {
     let sum = 0
-    for (const pane of this.#panes.values()) sum += pane.groups.byteLength + pane.members.byteLength + 64
+    for (const pane of this.#panes.values()) sum += 8 * pane.memberCount + 64
     return sum
   }
 

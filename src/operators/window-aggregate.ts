@@ -121,8 +121,9 @@ export class WindowAggregate implements Operator {
   }
 
   stateBytes(): number {
-    const entities = this.#entities.bytes() + this.#entityPanes.byteLength + this.#inWindow.byteLength
-    return entities + this.#panes.bytes() + this.#groups.bytes() + this.#accumulated.bytes() + this.#windows.bytes()
+    const { high } = this.#entities
+    const aggregates = this.#accumulated.bytes(this.#groups.high) + this.#windows.bytes(high)
+    return this.#entities.bytes() + 5 * high + this.#panes.bytes() + this.#groups.bytes() + aggregates
   }
 
   /** The group of every row, by its entity and pane. Overwrites `entities` with the groups. */

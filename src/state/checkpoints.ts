@@ -18,7 +18,7 @@ export interface Checkpoint {
  *     44 body: see serialize.ts
  */
 const MAGIC = Buffer.from('TIDEMARK')
-const VERSION = 2
+const VERSION = 3
 const HEADER_BYTES = 44
 /** One to use and one to fall back to. */
 const KEPT = 2

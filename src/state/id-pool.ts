@@ -1,11 +1,15 @@
 import { assert } from '../base/assert.ts'
-import { growInt32, grownCapacity } from '../base/grow.ts'
+import { growBytes, growInt32, grownCapacity } from '../base/grow.ts'
 import { type Snapshot, snapshotField } from '../base/snapshot.ts'
+
+/** What a count of one byte holds. */
+const BYTE_MAX = 255
 
 /** Small dense ids with a count of who refers to each; freed ids are given out again, the latest freed first. */
 export class IdPool {
   readonly #first: number
-  #references = new Int32Array(16)
+  /** A byte each, and four once one id has more: most have few, and there may be millions. */
+  #references: Uint8Array<ArrayBuffer> | Int32Array<ArrayBuffer> = new Uint8Array(16)
   #free = new Int32Array(16)
   #freeCount = 0
   #high: number
@@ -30,12 +34,19 @@ export class IdPool {
   take(): number {
     if (this.#freeCount > 0) return this.#free[--this.#freeCount]
     if (this.#high === this.#references.length) {
-      this.#references = growInt32(this.#references, grownCapacity(this.#high, this.#high + 1))
+      const capacity = grownCapacity(this.#high, this.#high + 1)
+      this.#references =
+        this.#references instanceof Int32Array
+          ? growInt32(this.#references, capacity)
+          : growBytes(this.#references, capacity)
     }
     return this.#high++
   }
 
   retain(id: number): void {
+    if (this.#references[id] === BYTE_MAX && this.#references instanceof Uint8Array) {
+      this.#references = Int32Array.from(this.#references)
+    }
     this.#references[id]++
   }
 
@@ -57,7 +68,7 @@ export class IdPool {
   }
 
   bytes(): number {
-    return (this.#references.length + this.#free.length) * 4
+    return this.#high * this.#references.BYTES_PER_ELEMENT + this.#freeCount * 4
   }
 
   snapshot(): Snapshot {
@@ -70,7 +81,10 @@ export class IdPool {
 
   restore(snapshot: Snapshot): void {
     this.#high = snapshotField.number(snapshot, 'high')
-    this.#references = snapshotField.int32(snapshot, 'references').slice()
+    this.#references =
+      snapshot.references instanceof Int32Array
+        ? snapshot.references.slice()
+        : snapshotField.bytes(snapshot, 'references').slice()
     this.#free = snapshotField.int32(snapshot, 'free').slice()
     this.#freeCount = this.#free.length
     assert(this.#references.length === this.#high, 'snapshot of ids is cut')

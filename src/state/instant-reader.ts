@@ -69,6 +69,8 @@ export class InstantReader implements RowReader {
   }
 
   #isWanted(group: number): boolean {
-    return this.#settled[group] === 0 && this.#matches.every(match => this.#table.matches(group, match))
+    if (this.#settled[group] !== 0) return false
+    for (const match of this.#matches) if (!this.#table.matches(group, match)) return false
+    return true
   }
 }

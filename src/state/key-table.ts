@@ -1,5 +1,5 @@
 import { assert } from '../base/assert.ts'
-import { growInt32, grownCapacity } from '../base/grow.ts'
+import { growInt32, grownCapacity, zeroInt32 } from '../base/grow.ts'
 import { type Snapshot, snapshotField } from '../base/snapshot.ts'
 import type { Column } from '../batch/column.ts'
 import type { DataType } from '../batch/types.ts'
@@ -137,9 +137,9 @@ export class KeyTable {
   }
 
   bytes(): number {
-    const { length } = this.#words
     const scratch = this.#rowWords.length + this.#groups.length + this.#created.length
-    return (this.#slots.length + length + this.#free.length + scratch) * 4 + this.#keys.bytes()
+    const words = this.#high * this.#stride + this.#freeCount
+    return (this.#slots.length + words + scratch) * 4 + this.#keys.bytes()
   }
 
   snapshot(): Snapshot {
@@ -217,7 +217,7 @@ export class KeyTable {
   #rehash(): void {
     let length = 64
     while (this.size * 2 > length) length *= 2
-    const slots = new Int32Array(length)
+    const slots = zeroInt32(this.#slots, length)
     const stride = this.#stride
     for (const group of this.all()) {
       let slot = hashWords(this.#words, group * stride, stride) & (length - 1)

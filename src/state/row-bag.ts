@@ -68,7 +68,7 @@ export class RowBag implements RowStore {
   }
 
   bytes(): number {
-    return this.#rows.bytes() + this.#weights.byteLength
+    return this.#rows.bytes() + this.#rows.high * 4
   }
 
   snapshot(): Snapshot {

@@ -1,4 +1,4 @@
-import { growBytes, growInt32, grownCapacity } from '../base/grow.ts'
+import { growBytes, growInt32, grownCapacity, zeroInt32 } from '../base/grow.ts'
 import { type Snapshot, snapshotField } from '../base/snapshot.ts'
 import { type Column, expectStorage, type Utf8Column } from '../batch/column.ts'
 import type { Dictionary } from './dictionary.ts'
@@ -11,7 +11,6 @@ import { IdPool } from './id-pool.ts'
 export class TextDictionary implements Dictionary {
   #ids = new IdPool(1)
   #slots = new Int32Array(64)
-  #hashes = new Int32Array(16)
   #starts = new Int32Array(16)
   #lengths = new Int32Array(16)
   #arena = new Uint8Array(1024)
@@ -69,8 +68,7 @@ export class TextDictionary implements Dictionary {
   }
 
   bytes(): number {
-    const { length } = this.#hashes
-    return this.#slots.length * 4 + length * 12 + this.#arena.length + this.#ids.bytes()
+    return this.#slots.length * 4 + this.#ids.high * 8 + this.#arenaUsed + this.#ids.bytes()
   }
 
   snapshot(): Snapshot {
@@ -91,11 +89,6 @@ export class TextDictionary implements Dictionary {
     this.#arena = snapshotField.bytes(snapshot, 'arena').slice()
     this.#arenaUsed = this.#arena.length
     this.#arenaFreed = snapshotField.number(snapshot, 'freed')
-    this.#hashes = new Int32Array(this.#starts.length)
-    const arena = viewOf(this.#arena)
-    this.#ids.forEach(id => {
-      this.#hashes[id] = hashText(arena, this.#starts[id], this.#starts[id] + this.#lengths[id])
-    })
     this.#rehash()
   }
 
@@ -103,7 +96,6 @@ export class TextDictionary implements Dictionary {
   #lookUp(text: Utf8Column, row: number, rowCount: number, to: Int32Array, stride: number, at: number): number {
     const { starts, ends, bytes, valid } = text
     const slots = this.#slots
-    const hashes = this.#hashes
     const ownStarts = this.#starts
     const lengths = this.#lengths
     const arena = viewOf(this.#arena)
@@ -140,10 +132,7 @@ export class TextDictionary implements Dictionary {
       } else hash = hashText(given, start, end)
       let slot = hash & mask
       let id = slots[slot]
-      while (
-        id !== 0 &&
-        (hashes[id] !== hash || lengths[id] !== length || !sameText(arena, ownStarts[id], given, start, length))
-      ) {
+      while (id !== 0 && (lengths[id] !== length || !sameText(arena, ownStarts[id], given, start, length))) {
         slot = (slot + 1) & mask
         id = slots[slot]
       }
@@ -156,28 +145,29 @@ export class TextDictionary implements Dictionary {
   #insert(bytes: Uint8Array, start: number, end: number): number {
     const length = end - start
     const id = this.#ids.take()
-    if (id >= this.#hashes.length) {
-      const capacity = grownCapacity(this.#hashes.length, id + 1)
-      this.#hashes = growInt32(this.#hashes, capacity)
+    if (id >= this.#starts.length) {
+      const capacity = grownCapacity(this.#starts.length, id + 1)
       this.#starts = growInt32(this.#starts, capacity)
       this.#lengths = growInt32(this.#lengths, capacity)
     }
     if (this.#arenaUsed + length > this.#arena.length) {
-      this.#arena = growBytes(this.#arena, grownCapacity(this.#arena.length, this.#arenaUsed + length))
+      this.#arena = growBytes(
+        this.#arena,
+        8 * grownCapacity(this.#arena.length >>> 3, (this.#arenaUsed + length + 7) >>> 3),
+      )
     }
     for (let j = 0; j < length; j++) this.#arena[this.#arenaUsed + j] = bytes[start + j]
-    this.#hashes[id] = hashText(viewOf(bytes), start, end)
     this.#starts[id] = this.#arenaUsed
     this.#lengths[id] = length
     this.#arenaUsed += length
-    this.#link(id)
+    this.#link(viewOf(this.#arena), id)
     if (this.#ids.size * 2 > this.#slots.length) this.#rehash()
     return id
   }
 
-  #link(id: number): void {
+  #link(arena: DataView, id: number): void {
     const mask = this.#slots.length - 1
-    let slot = this.#hashes[id] & mask
+    let slot = this.#hash(arena, id) & mask
     while (this.#slots[slot] !== 0) slot = (slot + 1) & mask
     this.#slots[slot] = id
   }
@@ -186,14 +176,15 @@ export class TextDictionary implements Dictionary {
   #unlink(id: number): void {
     const slots = this.#slots
     const mask = slots.length - 1
-    let hole = this.#hashes[id] & mask
+    const arena = viewOf(this.#arena)
+    let hole = this.#hash(arena, id) & mask
     while (slots[hole] !== id) hole = (hole + 1) & mask
     let next = hole
     for (;;) {
       next = (next + 1) & mask
       const other = slots[next]
       if (other === 0) break
-      if (((next - this.#hashes[other]) & mask) >= ((next - hole) & mask)) {
+      if (((next - this.#hash(arena, other)) & mask) >= ((next - hole) & mask)) {
         slots[hole] = other
         hole = next
       }
@@ -204,10 +195,16 @@ export class TextDictionary implements Dictionary {
   #rehash(): void {
     let length = 64
     while (this.#ids.size * 2 > length) length *= 2
-    this.#slots = new Int32Array(length)
+    this.#slots = zeroInt32(this.#slots, length)
+    const arena = viewOf(this.#arena)
     this.#ids.forEach(id => {
-      this.#link(id)
+      this.#link(arena, id)
     })
+  }
+
+  /** Computed again when the table grows, which is rarer than memory is dear. `arena` is a view of `#arena`. */
+  #hash(arena: DataView, id: number): number {
+    return hashText(arena, this.#starts[id], this.#starts[id] + this.#lengths[id])
   }
 
   #compact(): void {

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { type Batch, batchOfRows, rowAt } from '../../src/batch/batch.ts'
 import { aggregate, call } from '../support/aggregate.ts'
 import { play, schemaOf } from '../support/play.ts'
 
@@ -218,4 +219,36 @@ describe('by example, as Postgres answers', () => {
 test('wrong types are refused with what the aggregate takes', () => {
   expect(() => call(schema, 'sum s')).toThrow('function sum(text) does not exist')
   expect(() => call(schema, 'bool_and n')).toThrow('function bool_and(integer) does not exist')
+})
+
+test('an average of more values than four bytes count, added at once and across a restart, and taken back', () => {
+  const input = schemaOf('k integer, v double')
+  const most = 2 ** 31 - 1
+  const create = aggregate(input, {
+    keys: ['k'],
+    calls: [call(input, 'avg v'), call(input, 'count v')],
+    retractable: true,
+  })
+  const silent = { late: () => {}, bad: () => {} }
+  const outputs: unknown[][] = []
+  const emit = (batch: Batch): void => {
+    for (let i = 0; i < batch.rowCount; i++) if (batch.weights?.[i] === 1) outputs.push(rowAt(batch, i))
+  }
+  let operator = create(silent)
+  const add = (v: number, weight: number): void => operator.onBatch(batchOfRows(input, [[1, v]], [weight]), 0, emit)
+  add(1, most)
+  add(3, most)
+  const snapshot = structuredClone(operator.snapshot?.() ?? {})
+  operator = create(silent)
+  operator.restore?.(snapshot)
+  add(5, most)
+  add(5, -most)
+  add(3, -most)
+  expect(outputs).toEqual([
+    [1, 1, most],
+    [1, 2, 2 * most],
+    [1, 3, 3 * most],
+    [1, 2, 2 * most],
+    [1, 1, most],
+  ])
 })

@@ -1,8 +1,11 @@
 import { assert } from '../../base/assert.ts'
-import { growFloat64 } from '../../base/grow.ts'
+import { growFloat64, growInt32 } from '../../base/grow.ts'
 import { type Snapshot, snapshotField } from '../../base/snapshot.ts'
 import { type Column, expectStorage } from '../../batch/column.ts'
 import type { Accumulator } from './accumulator.ts'
+
+/** What a count of four bytes holds. */
+const COUNT_MAX = 2 ** 31 - 1
 
 /** What becomes of the sum: itself, itself rounded to a real, or divided by the count of values. */
 export type FloatSumResult = 'double' | 'real' | 'average'
@@ -16,7 +19,10 @@ export class FloatSum implements Accumulator {
   readonly #result: FloatSumResult
   #sums = new Float64Array(0)
   #rests = new Float64Array(0)
-  #counts = new Float64Array(0)
+  /** Four bytes a group, and doubles once a group might have more values than that holds. */
+  #counts: Int32Array<ArrayBuffer> | Float64Array<ArrayBuffer> = new Int32Array(0)
+  /** No count is farther from zero than this. */
+  #countBound = 0
   /** NaN, Infinity, −Infinity: how many, three a group. Only once one has been seen. */
   #specials: Float64Array<ArrayBuffer> | undefined
 
@@ -28,12 +34,14 @@ export class FloatSum implements Accumulator {
     if (capacity <= this.#sums.length) return
     this.#sums = growFloat64(this.#sums, capacity)
     this.#rests = growFloat64(this.#rests, capacity)
-    this.#counts = growFloat64(this.#counts, capacity)
+    this.#counts =
+      this.#counts instanceof Int32Array ? growInt32(this.#counts, capacity) : growFloat64(this.#counts, capacity)
     if (this.#specials) this.#specials = growFloat64(this.#specials, 3 * capacity)
   }
 
   update(groups: Int32Array, rowCount: number, args: readonly Column[], weights: Int32Array | undefined): void {
     const { values, valid } = expectStorage(args[0], 'float64')
+    this.#expectCounts(weights ? sumOfSizes(weights, rowCount) : rowCount)
     const sums = this.#sums
     const rests = this.#rests
     const counts = this.#counts
@@ -55,6 +63,9 @@ export class FloatSum implements Accumulator {
 
   merge(groups: Int32Array, from: Accumulator, fromGroups: Int32Array, count: number): void {
     assert(from instanceof FloatSum, 'merge of another aggregate')
+    let added = 0
+    for (let i = 0; i < count; i++) added += Math.abs(from.#counts[fromGroups[i]])
+    this.#expectCounts(added)
     for (let i = 0; i < count; i++) {
       const group = groups[i]
       const source = fromGroups[i]
@@ -100,6 +111,7 @@ export class FloatSum implements Accumulator {
       sums: this.#sums.subarray(0, high),
       rests: this.#rests.subarray(0, high),
       counts: this.#counts.subarray(0, high),
+      countBound: this.#countBound,
       specials: this.#specials ? this.#specials.subarray(0, 3 * high) : new Float64Array(0),
     }
   }
@@ -107,14 +119,27 @@ export class FloatSum implements Accumulator {
   restore(snapshot: Snapshot, high: number): void {
     this.#sums = snapshotField.float64(snapshot, 'sums').slice()
     this.#rests = snapshotField.float64(snapshot, 'rests').slice()
-    this.#counts = snapshotField.float64(snapshot, 'counts').slice()
+    this.#countBound = snapshotField.number(snapshot, 'countBound')
+    this.#counts =
+      snapshot.counts instanceof Int32Array
+        ? snapshot.counts.slice()
+        : snapshotField.float64(snapshot, 'counts').slice()
     const specials = snapshotField.float64(snapshot, 'specials')
     this.#specials = specials.length > 0 ? specials.slice() : undefined
     assert(this.#sums.length === high && this.#rests.length === high, 'snapshot of sums is cut')
   }
 
   bytes(): number {
-    return 3 * this.#sums.byteLength + (this.#specials?.byteLength ?? 0)
+    return 2 * this.#sums.byteLength + this.#counts.byteLength + (this.#specials?.byteLength ?? 0)
+  }
+
+  /** So much may be added to any count now. */
+  #expectCounts(added: number): void {
+    this.#countBound += added
+    if (this.#countBound <= COUNT_MAX || this.#counts instanceof Float64Array) return
+    const largest = this.#counts.reduce((bound, count) => Math.max(bound, Math.abs(count)), 0)
+    this.#countBound = largest + added
+    if (this.#countBound > COUNT_MAX / 2) this.#counts = Float64Array.from(this.#counts)
   }
 
   #countSpecial(group: number, value: number, weight: number): void {
@@ -131,4 +156,10 @@ export class FloatSum implements Accumulator {
     if (positive !== 0) return Number.POSITIVE_INFINITY
     return negative !== 0 ? Number.NEGATIVE_INFINITY : finite
   }
+}
+
+function sumOfSizes(weights: Int32Array, rowCount: number): number {
+  let sum = 0
+  for (let i = 0; i < rowCount; i++) sum += Math.abs(weights[i])
+  return sum
 }

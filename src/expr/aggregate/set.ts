@@ -70,8 +70,10 @@ export class AggregateSet {
     for (const { accumulator } of this.#members) accumulator.free(group)
   }
 
-  bytes(): number {
-    return this.#members.reduce((sum, member) => sum + member.accumulator.bytes(), 0)
+  /** With groups below `high`: of memory that only has been asked for there is none yet. */
+  bytes(high: number): number {
+    const bytes = this.#members.reduce((sum, member) => sum + member.accumulator.bytes(), 0)
+    return this.#capacity === 0 ? 0 : Math.ceil((bytes * Math.min(high, this.#capacity)) / this.#capacity)
   }
 
   snapshot(high: number): Snapshot {
