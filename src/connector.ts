@@ -207,6 +207,8 @@ export interface SinkContext extends Context {
   readonly files?: (compression: string | undefined) => FileFormat
   /** The format has files only: Parquet. */
   readonly filesOnly?: boolean
+  /** Of the rows to come, for options that name columns. */
+  readonly schema?: Schema
   /**
    * Of the data directory: two servers may run jobs of one name on one broker. Goes into names that only one of them may use, such as
    * transactional ids. None where nothing is committed.

@@ -1,6 +1,7 @@
 import type { Connector } from '../../src/connector.ts'
 import { mqttOptions } from './options.ts'
 import { sampleTopic } from './sample.ts'
+import { MqttSink } from './sink.ts'
 import { MqttSource } from './source.ts'
 
 /** Topics of MQTT 3.1.1 and 5 brokers. */
@@ -10,5 +11,6 @@ export const mqtt: Connector = {
   options: mqttOptions,
   endless: true,
   source: context => new MqttSource(context),
+  sink: context => new MqttSink(context),
   sample: sampleTopic,
 }

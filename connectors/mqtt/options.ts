@@ -229,11 +229,16 @@ export function mqttSinkOptions(values: OptionValues): MqttSinkOptions {
   if (given.topic === undefined)
     throw new EngineError('22023', 'an MQTT sink needs a topic', { hint: "Say topic = 'alerts/{device_id}'." })
   const { user_properties: userProperties = [] } = given
+  const topic = parseTemplate('topic', given.topic)
+  if (topic.texts.some(text => /[+#]/.test(text)) || /^\$share\//.test(topic.texts[0]))
+    throw new EngineError('22023', `nothing can be published to "${given.topic}", which is a topic filter`, {
+      hint: "Name one topic, 'alerts/{device_id}' with a column of the query.",
+    })
   if (userProperties.length > 0 && common.version !== 5)
     throw new EngineError('22023', 'user_properties need MQTT 5', { hint: "Leave out protocol_version = '3.1.1'." })
   return {
     ...common,
-    topic: parseTemplate('topic', given.topic),
+    topic,
     retain: given.retain ?? false,
     userProperties,
     bufferBytes: given.buffer_bytes ?? 256 << 20,

@@ -97,8 +97,8 @@ export function subscriptionRefused(code: number, version: Version, filter: stri
 }
 
 /** A broker that did not take a message. */
-export function publishRefused(code: number, topic: string): EngineError {
-  const text = `the MQTT broker did not take a message for "${topic}": ${reasonName(code)}`
+export function publishRefused(code: number, topic: string, said = ''): EngineError {
+  const text = `the MQTT broker did not take a message for "${topic}": ${reasonName(code)}${said === '' ? '' : ` (${said})`}`
   if (code === 135) return external('42501', text, 'Let the user write this topic (the ACL of the broker).')
   return new EngineError('58030', text, { actor: 'external', retryable: PASSING.includes(code) })
 }

@@ -133,6 +133,7 @@ export class Runtime {
       encoder,
       files: compression => fileFormat(spec.format, encoding, compression),
       filesOnly,
+      schema,
       instance: spec.instance,
       ...this.#common(job),
     })

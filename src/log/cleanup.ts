@@ -50,6 +50,34 @@ function expireSome(env: Environment, topic: Topic, partition: number, nowMs: nu
   return removed === BLOCKS_PER_COMMIT
 }
 
+/** Lets go of the records before `offset`. A block that also holds later ones stays until these go. */
+export async function removeBefore(env: Environment, topic: Topic, partition: number, offset: number): Promise<void> {
+  for (let more = true; more; ) more = await env.commit(() => removeSomeBefore(env, topic, partition, offset))
+}
+
+/** Inside a commit; true when there may be more to remove. */
+function removeSomeBefore(env: Environment, topic: Topic, partition: number, offset: number): boolean {
+  const state = partitionState(env, topic, partition)
+  let { bytes, tailBase } = state
+  // From the beginning: a block that `first` lies in begins before it.
+  const range = { start: [topic.id, partition], end: [topic.id, partition, offset], limit: BLOCKS_PER_COMMIT }
+  let removed = 0
+  for (const key of [...env.records.getKeys(range)]) {
+    const stored = env.records.getBinaryFast(key)
+    if (!stored) break
+    const base = Number(key[2])
+    const size = stored.length
+    if (base + blockSummary(stored).count > offset) break
+    env.records.removeSync(key)
+    bytes -= size
+    if (base === tailBase) tailBase = -1
+    removed++
+  }
+  const first = Math.max(state.first, Math.min(offset, state.next))
+  putPartition(env, topic.id, partition, { ...state, first, bytes, tailBase })
+  return removed === BLOCKS_PER_COMMIT
+}
+
 /** True when enough was appended since the last compaction to be worth one. */
 export function isDirty({ bytes, compactedBytes }: PartitionState): boolean {
   return bytes > 2 * compactedBytes + DIRTY_BYTES_MIN

@@ -3,7 +3,7 @@ import { EngineError } from '../base/errors.ts'
 import { appendBlock } from './append-block.ts'
 import { Appender, type PendingBlock } from './appender.ts'
 import { blockSummary, encodeHeaders, type LogRecord, RecordBlock } from './block.ts'
-import { compact, expire, isDirty } from './cleanup.ts'
+import { compact, expire, isDirty, removeBefore } from './cleanup.ts'
 import { Environment } from './environment.ts'
 import { Staging } from './staging.ts'
 import {
@@ -230,6 +230,11 @@ export class Log {
         if (!(error instanceof EngineError) || error.sqlState !== '42P01') throw error
       }
     }
+  }
+
+  /** Records before the offset are gone for everyone; their space is freed block by block. */
+  removeBefore(topic: Topic, partition: number, offset: number): Promise<void> {
+    return removeBefore(this.#env, topic, partition, offset)
   }
 
   /** Compacts a topic now, however little was appended since the last time. `keysMax`: distinct keys held in memory. */

@@ -4,12 +4,13 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { DuckDBInstance } from '@duckdb/node-api'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { systemClock } from '../../src/base/clock.ts'
 import { partitionOfKey } from '../../src/base/murmur2.ts'
 import { openLog } from '../../src/log/log.ts'
 import { createSink, pairs, readAll } from '../connectors/kafka/play.ts'
 import { KafkaBroker, kafkaMissing } from '../support/kafka.ts'
+import { Mosquitto, mosquittoMissing } from '../support/mosquitto.ts'
 import { type Server, startServer } from '../support/server.ts'
 
 const data = join(import.meta.dirname, '../../../shared/data')
@@ -18,6 +19,7 @@ const noData = !existsSync(data)
 if (noData) console.warn(`SKIPPED: ${data} is not there, so its readings are not played`)
 
 const missing = kafkaMissing()
+const noMqtt = mosquittoMissing()
 let broker: KafkaBroker
 beforeAll(async () => {
   if (!missing) broker = await KafkaBroker.start()
@@ -57,6 +59,31 @@ const from = (topic: string, more = ''): string =>
   `WITH (connector = 'kafka', brokers = '${broker.address}', topic = '${topic}'${more})`
 
 describe.skipIf(missing)('Kafka through SQL', () => {
+  test.skipIf(noMqtt)('a bridge in one statement: MQTT filter to topic, with the device as key', async () => {
+    const mqtt = await Mosquitto.start()
+    onTestFinished(() => mqtt.stop())
+    const server = await startServer()
+    await server.query(`CREATE CONNECTION mq TYPE mqtt WITH (url = '${mqtt.url}')`)
+    await mqtt.publish('home/d0/air', ['{"co2":400.5,"at":"old"}'], { retain: true })
+    await server.query(`CREATE SOURCE air (co2 double precision, at text) INCLUDE TOPIC AS topic
+      WITH (connection = 'mq', topic = 'home/+/air')`)
+    await server.query(
+      `CREATE SINK bridge AS SELECT split_part(topic, '/', 2) AS device, co2 FROM air ${from('bridged', ", key = 'device'")}`,
+    )
+    const values = Array.from({ length: 200 }, (_, i) => `{"co2":${i}}`)
+    for (const device of ['d1', 'd2']) await mqtt.publish(`home/${device}/air`, values)
+    const read = () => readAll({ brokers: broker.address, topic: 'bridged' }, undefined, 10_000)
+    let rows = await read()
+    while (rows.length < 401) {
+      await sleep(50)
+      rows = await read()
+    }
+    for (const device of ['d1', 'd2']) {
+      const own = rows.filter(row => row.key === device).map(row => JSON.parse(row.value ?? ''))
+      expect(own).toEqual(values.map(value => ({ device, ...JSON.parse(value) })))
+    }
+  })
+
   test.skipIf(noData)('readings of three rooms: averages and hopping maxima as DuckDB computes them', async () => {
     const readings: { room: string; ts: string; temperature: number; co2: number }[] = []
     for (const [room, file] of Object.entries(rooms)) {

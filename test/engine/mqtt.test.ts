@@ -1,5 +1,5 @@
 /** MQTT through SQL, with a real broker. */
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { TestEngine } from '../support/engine.ts'
 import { Mosquitto, mosquittoMissing } from '../support/mosquitto.ts'
 import { startServer } from '../support/server.ts'
@@ -95,6 +95,56 @@ describe.skipIf(missing)('standing queries', () => {
     // At QoS 1 a message may come again that a checkpoint held and the broker was not told of: once a kill.
     expect(Number((await server.query('SELECT max(n) FROM seen1'))[0][0])).toBeLessThanOrEqual(3)
     expect(await server.query('SELECT max(n), sum(n) FROM seen2')).toEqual([['1', '2000']])
+  })
+})
+
+describe.skipIf(missing)('sinks', () => {
+  test('alerts go to the topic of their device, and INSERT writes a message', async () => {
+    const engine = new TestEngine()
+    const seen = await broker.subscribe('+/out/#', '%t %p')
+    try {
+      await engine.query(`${connection()};
+        CREATE SOURCE readings (device text, t double precision) WITH (connection = 'mq', topic = 'in/#');
+        CREATE SINK alerts AS SELECT device, t FROM readings WHERE t > 30
+          WITH (connection = 'mq', topic = 'alerts/out/{device}');
+        CREATE SOURCE command (switch text) WITH (connection = 'mq', topic = 'command/out/1')`)
+      await broker.publish('in/1', ['{"device":"a","t":31}', '{"device":"b","t":12}', '{"device":"b","t":40.5}'])
+      expect(await seen.until(2)).toEqual([
+        'alerts/out/a {"device":"a","t":31}',
+        'alerts/out/b {"device":"b","t":40.5}',
+      ])
+      await engine.query(`INSERT INTO command VALUES ('on')`)
+      expect((await seen.until(3))[2]).toBe('command/out/1 {"switch":"on"}')
+      expect(
+        await engine.errorOf(`CREATE SINK s AS SELECT * FROM readings WITH (connection = 'mq', topic = 'a/{devise}')`),
+      ).toMatch(/^42703 - option topic names column "devise"/)
+    } finally {
+      await seen.stop()
+    }
+  })
+
+  test('while the broker is away output waits on disk, also across kill -9', async () => {
+    const own = await Mosquitto.start({ lasting: true })
+    onTestFinished(() => own.stop())
+    const server = await startServer()
+    await server.query(`CREATE SOURCE numbers (i int) WITH (connector = 'embedded', topic = 'numbers')`)
+    await server.query(`CREATE SINK away AS SELECT i::text AS i FROM numbers
+      WITH (connector = 'mqtt', url = '${own.url}', topic = 'kept/{i}', retain = 'true', format = 'text')`)
+    await own.shutDown()
+    const values = Array.from({ length: 50 }, (_, i) => String(i))
+    await server.query(`INSERT INTO numbers VALUES ${values.map(i => `(${i})`).join(', ')}`)
+    await server.query(
+      `CREATE SOURCE kept (m text) WITH (connector = 'embedded', topic = 'mqtt.outbox.away', format = 'text')`,
+    )
+    await server.until('SELECT count(*) FROM kept', ([[n]]) => n === '50')
+    await server.stop('SIGKILL')
+    await server.start()
+    await own.startAgain()
+    const seen = await own.subscribe('kept/#', '%t %p')
+    onTestFinished(() => seen.stop())
+    const expected = values.map(i => `kept/${i} ${i}`).sort()
+    expect([...new Set(await seen.until(50))].sort()).toEqual(expected)
+    await server.until('SELECT count(*) FROM kept', ([[n]]) => n === '0')
   })
 })
 

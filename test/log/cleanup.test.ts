@@ -43,6 +43,25 @@ test('records go by age, block by block, and reading begins at what is left', as
   expect(readAll(log, topic)).toHaveLength(1)
 })
 
+test('records before an offset go at once, their blocks when the last of each has gone', async () => {
+  const log = freshLog()
+  const topic = await log.createTopic('t', {}, systemClock)
+  const small = (text: string): LogRecord => ({ value: Buffer.from(text), timestampMs: 1 })
+  await log.append(topic, 0, ['a', 'b', 'c'].map(small))
+  await log.append(topic, 0, [record(2), record(3)])
+  await log.removeBefore(topic, 0, 1)
+  expect(readAll(log, topic).map(t => t.slice(0, 1))).toEqual(['1', '2', '3', '4'])
+  await log.removeBefore(topic, 0, 4)
+  await log.removeBefore(topic, 0, 2)
+  expect(log.describe(topic)).toMatchObject([{ first: 4, next: 5 }])
+  expect(readAll(log, topic)).toHaveLength(1)
+  await log.append(topic, 0, [small('d')])
+  await log.removeBefore(topic, 0, 99)
+  expect(log.describe(topic)).toMatchObject([{ first: 6, next: 6, bytes: 0 }])
+  expect(await log.append(topic, 0, [small('e')])).toEqual([{ partition: 0, offset: 6 }])
+  expect(readAll(log, topic)).toEqual(['6 null=e'])
+})
+
 test('records go by size, also very many at once', async () => {
   const log = freshLog()
   const topic = await log.createTopic('t', { retentionBytes: 20_000 }, systemClock)
