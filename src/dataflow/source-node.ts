@@ -55,13 +55,17 @@ export class SourceNode {
       return
     }
     const { column, delayMicros } = watermark
-    const batch = this.#believable(polled, column, nowMs)
+    const times = expectStorage(polled.columns[column], 'int64')
+    const range = timeRange(times.words, polled.rowCount)
+    const limit = this.#watermarks.futureLimit(nowMs)
+    const allGood = !times.valid && range.latest <= limit
+    const batch = allGood ? polled : this.#believable(polled, column, limit)
     if (batch.rowCount === 0) {
       this.#advance(this.#watermarks.observe(partition, Number.NEGATIVE_INFINITY, nowMs))
       return
     }
     const { words } = expectStorage(batch.columns[column], 'int64')
-    const { earliest, latest } = timeRange(words, batch.rowCount)
+    const { earliest, latest } = allGood ? range : timeRange(words, batch.rowCount)
     const bounds = this.#watermarks.bounds(partition, nowMs)
     const course: Course = { ...bounds, delay: delayMicros, grid: this.#gridMicros }
     if (earliest >= watermarkAt(course, Math.max(bounds.latest, latest))) graph.push(input, batch)
@@ -107,11 +111,9 @@ export class SourceNode {
     this.#options.graph.advance(this.#options.input, watermark)
   }
 
-  #believable(batch: Batch, column: number, nowMs: number): Batch {
-    const limit = this.#watermarks?.futureLimit(nowMs) ?? Number.POSITIVE_INFINITY
+  #believable(batch: Batch, column: number, limit: number): Batch {
     const { words, valid } = expectStorage(batch.columns[column], 'int64')
     const { rowCount } = batch
-    if (!valid && !anyAbove(words, rowCount, limit)) return batch
     const rows = new Int32Array(rowCount)
     let count = 0
     for (let i = 0; i < rowCount; i++) {
@@ -174,9 +176,4 @@ function timeRange(words: Int32Array, rowCount: number): { earliest: number; lat
     if (time > latest) latest = time
   }
   return { earliest, latest }
-}
-
-function anyAbove(words: Int32Array, rowCount: number, limit: number): boolean {
-  for (let i = 0; i < rowCount; i++) if (int64AsNumber(words, i) > limit) return true
-  return false
 }
