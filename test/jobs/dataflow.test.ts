@@ -17,6 +17,9 @@ import { temporaryFolder } from '../support/temporary.ts'
 
 const schema: Schema = { fields: [{ name: 'n', type: INTEGER }] }
 
+/** The machine may be busy with other things. */
+const PATIENT = { timeout: 20_000 }
+
 /** 0, 1, 2 …, one a poll. */
 class Numbers implements Source {
   next = 0
@@ -72,13 +75,13 @@ class Numbered implements Sink {
 }
 
 /** Job `numbers` reads, job `sink` writes what passes through it. */
-function create(sink: Sink) {
+function create(sink: Sink, source: Source = new Numbers()) {
   let input: NodeId | undefined
   const build: BuildJob = (job, graph, side) => {
     if (job.name === 'numbers') {
       input = graph.addInput(schema, 'numbers/0')
       const node = new SourceNode({ graph, input, side })
-      return { sources: [{ id: 's', source: new Numbers(), node }], nodes: [input], begin: () => {} }
+      return { sources: [{ id: 's', source, node }], nodes: [input], begin: () => {} }
     }
     const taken: Batch[] = []
     const output = { schema, onBatch: (batch: Batch) => void taken.push(ownedCopy(batch)) }
@@ -110,11 +113,11 @@ test('no row reaches a sink that is still opening', async () => {
   })
   const { dataflow, spec } = create(sink)
   const started = dataflow.start(spec)
-  await expect.poll(() => sink.calls).toContain('open')
+  await expect.poll(() => sink.calls, PATIENT).toContain('open')
   for (let i = 0; i < 20; i++) await turn()
   open()
   await started
-  await expect.poll(() => sink.calls).toContain('write 3')
+  await expect.poll(() => sink.calls, PATIENT).toContain('write 3')
   expect(sink.calls.slice(0, 3)).toEqual(['open', 'opened', 'write 0'])
   await dataflow.close(false)
 })
@@ -139,7 +142,7 @@ test('a job that is dropped during a checkpoint is closed when its output is com
   const { dataflow, spec, checkpoints } = create(sink)
   await dataflow.start(spec)
   sink.committing = commit.promise
-  await expect.poll(() => sink.calls.at(-1)).toBe('commit')
+  await expect.poll(() => sink.calls.at(-1), PATIENT).toBe('commit')
   const removed = dataflow.removeJob('sink')
   for (let i = 0; i < 20; i++) await turn()
   expect(sink.calls.at(-1)).toBe('commit')
@@ -149,7 +152,7 @@ test('a job that is dropped during a checkpoint is closed when its output is com
   expect(calls.at(-1)).toBe('close')
   expect(calls.filter(call => call === 'committed').length).toBe(calls.filter(call => call === 'prepare').length)
   expect(Object.keys((await checkpoints.latest())?.sections ?? {})).toEqual(['numbers'])
-  await expect.poll(() => dataflow.status()[0].rowsIn).toBeGreaterThan(calls.length)
+  await expect.poll(() => dataflow.status()[0].rowsIn, PATIENT).toBeGreaterThan(calls.length)
   expect(sink.calls).toEqual(calls)
   await dataflow.close(false)
 })
@@ -164,7 +167,7 @@ test('a pause in the middle of a tick or a poll lets it finish, then nothing mov
   const written = (): number[] =>
     sink.calls.filter(call => call.startsWith('write')).map(call => Number(call.slice('write '.length)))
   const before = written().length
-  await expect.poll(() => written().length).toBeGreaterThan(before)
+  await expect.poll(() => written().length, PATIENT).toBeGreaterThan(before)
   dataflow.setPaused(true)
   write.resolve()
   await dataflow.exclusively(async () => {})
@@ -174,13 +177,34 @@ test('a pause in the middle of a tick or a poll lets it finish, then nothing mov
   for (let i = 0; i < 50; i++) await turn()
   expect(written()).toEqual(still)
   dataflow.setPaused(false)
-  await expect.poll(() => written().length).toBeGreaterThan(still.length + 3)
+  await expect.poll(() => written().length, PATIENT).toBeGreaterThan(still.length + 3)
   for (let turns = 0; turns < 40; turns++) {
     dataflow.setPaused(turns % 2 === 0)
     for (let i = 0; i <= 3 + (turns % 7); i++) await turn()
   }
   await dataflow.close(false)
   expect(written()).toEqual(Array.from(written(), (_, n) => n))
+})
+
+// It held the next checkpoint, and with it the ticks, for as long as the broker took.
+test('a source that does not answer an acknowledgement holds up neither ticks nor checkpoints, and is told the newest', async () => {
+  const source = new Numbers()
+  const told: number[] = []
+  const answer = Promise.withResolvers<void>()
+  const acknowledge = async ({ next }: { readonly next?: unknown }): Promise<void> => {
+    told.push(Number(next))
+    await answer.promise
+  }
+  const { dataflow, spec, checkpoints } = create(new Numbered(), Object.assign(source, { acknowledge }))
+  await dataflow.start(spec)
+  await expect.poll(() => told.length, PATIENT).toBe(1)
+  const epoch = dataflow.status()[0].epoch
+  await expect.poll(() => dataflow.status()[0].epoch, PATIENT).toBeGreaterThan(epoch + 1)
+  expect(told.length).toBe(1)
+  answer.resolve()
+  await dataflow.close(true)
+  const saved = JSON.stringify((await checkpoints.latest())?.sections)
+  expect(told.at(-1)).toBe(Number(/"next":(\d+)/.exec(saved)?.[1]))
 })
 
 test('where a job begins is durable before its start is answered', async () => {
@@ -200,7 +224,7 @@ test('stopped while it starts, it leaves nothing running', async () => {
   const { dataflow, spec, checkpoints } = create(sink)
   const started = dataflow.start(spec)
   started.catch(() => {})
-  await expect.poll(() => sink.calls).toContain('open')
+  await expect.poll(() => sink.calls, PATIENT).toContain('open')
   await dataflow.close(true)
   await expect(started).rejects.toThrow()
   for (let i = 0; i < 20; i++) await turn()
