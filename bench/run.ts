@@ -9,6 +9,7 @@ const benches: Readonly<Record<string, string>> = {
   idle: 'CPU of jobs to which nothing comes [jobs] [seconds]; needs Java for Kafka',
   memory: 'the server idle, with a million groups, under a backlog; start to first answer [groups]',
   'kafka-read': 'reading and decoding from Kafka, by codec [rows]; needs Java',
+  'mqtt-read': 'reading and decoding from MQTT against mosquitto_sub [messages]; needs mosquitto',
   'micro/parse': 'SQL parsing',
   'micro/expr': 'generated expressions',
   'micro/json': 'JSON in and out',

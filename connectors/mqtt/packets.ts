@@ -104,6 +104,15 @@ export function answerPacket(type: number, id: number): Uint8Array {
   return Uint8Array.of((type << 4) | (type === Type.pubrel ? 2 : 0), 2, id >>> 8, id & 255)
 }
 
+/** Several of them, one after the other. */
+export function answerPackets(answers: readonly { readonly type: number; readonly id: number }[]): Uint8Array {
+  const packets = new Uint8Array(4 * answers.length)
+  answers.forEach(({ type, id }, i) => {
+    packets.set(answerPacket(type, id), 4 * i)
+  })
+  return packets
+}
+
 /** A PUBLISH as it lies in bytes: positions only, so that one object serves all of a batch. */
 export class PublishView {
   qos = 0

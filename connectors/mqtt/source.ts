@@ -8,7 +8,7 @@ import { type Answer, Deliveries, idsOf } from './deliveries.ts'
 import { Inbox, type Segment } from './inbox.ts'
 import { Link, type LinkUser } from './link.ts'
 import { type MqttSourceOptions, mqttSourceOptions } from './options.ts'
-import { answerPacket, Property, PublishView, readProperties, readUint16, Type } from './packets.ts'
+import { answerPackets, Property, PublishView, readProperties, readUint16, Type } from './packets.ts'
 import { subscriptionRefused } from './reasons.ts'
 
 /** How long a poll waits for rows. */
@@ -175,8 +175,7 @@ export class MqttSource implements Source {
   }
 
   #tell(answers: readonly Answer[]): void {
-    if (answers.length === 0) return
-    this.#connection?.write(Buffer.concat(answers.map(({ type, id }) => answerPacket(type, id))))
+    if (answers.length > 0) this.#connection?.write(answerPackets(answers))
   }
 
   /** May be no row at all: what was skipped, or released, is in the position. */
