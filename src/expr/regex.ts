@@ -1,3 +1,4 @@
+import { setFlagsFromString } from 'node:v8'
 import { EngineError } from '../base/errors.ts'
 
 /**
@@ -8,9 +9,13 @@ import { EngineError } from '../base/errors.ts'
  * greedy and lazy quantifiers is decided one by one. Collating elements are refused.
  *
  * JavaScript backtracks, so a pattern could take exponential time on the wrong text, and the engine's loop cannot be
- * interrupted. Two limits stand against that: a quantified group that itself ends in a quantifier, as in (a+)+, is refused
- * with 2201B, and a pattern may have 10,000 characters at most.
+ * interrupted. Three things stand against that: a quantified group that itself ends in a quantifier, as in (a+)+, is refused
+ * with 2201B; a pattern may have 10,000 characters at most; and where only the verdict is asked (~, SIMILAR TO), V8 goes over to its
+ * linear engine after 50,000 steps back. That engine knows neither the flags u and i nor lookahead, references back, long counts {60} and \p, so patterns
+ * with these, and the functions that ask for places in the text, keep the first two alone.
  */
+setFlagsFromString('--enable-experimental-regexp-engine-on-excessive-backtracks')
+
 const PATTERN_LENGTH_MAX = 10_000
 
 const CLASSES: Readonly<Record<string, string>> = {
@@ -78,6 +83,7 @@ export function parseFlags(flags: string): RegexFlags {
 
 const CACHE_MAX = 200
 const cache = new Map<string, RegExp>()
+const testCache = new Map<string, RegExp>()
 
 /** The JavaScript RegExp (with g, u) for a Postgres pattern. Remembered. Throws 2201B. */
 export function compileRegex(pattern: string, flags = ''): RegExp {
@@ -91,6 +97,49 @@ export function compileRegex(pattern: string, flags = ''): RegExp {
   if (cache.size >= CACHE_MAX) cache.clear()
   cache.set(key, made)
   return made
+}
+
+/** As `compileRegex`, to be asked with `test` only: in linear time where V8 can. Remembered. */
+export function compileTest(pattern: string, flags = ''): RegExp {
+  const key = `${flags}/${pattern}`
+  const known = testCache.get(key)
+  if (known) return known
+  const exact = build(pattern, flags)
+  const units = inUnits(exact)
+  // Without g, so that a test leaves no place behind to go on from.
+  const made = new RegExp(units ?? exact.source, exact.flags.replace(units === undefined ? 'g' : /[gu]/g, ''))
+  if (testCache.size >= CACHE_MAX) testCache.clear()
+  testCache.set(key, made)
+  return made
+}
+
+const SURROGATES = '\\ud800-\\udfff'
+const PAIR = '[\\ud800-\\udbff][\\udc00-\\udfff]'
+
+/** The source of an expression with the flag u as one without it that finds a match in the same texts; undefined when there is none, or V8's linear engine could not run it. */
+function inUnits({ source, flags }: RegExp): string | undefined {
+  if (flags.includes('i') || /[\ud800-\udfff]/.test(source)) return undefined
+  let out = ''
+  for (let i = 0; i < source.length; i++) {
+    const c = source[i]
+    if (c === '\\') {
+      const next = source[++i]
+      if (/[pPuk1-9]/.test(next)) return undefined
+      out += /[DSW]/.test(next) ? `(?:[^\\${next.toLowerCase()}${SURROGATES}]|${PAIR})` : `\\${next}`
+    } else if (c === '[') {
+      let end = i + 1
+      while (source[end] !== ']') end += source[end] === '\\' ? 2 : 1
+      const body = source.slice(i + 1, end)
+      // A range up to the end of the plane would hold halves of pairs.
+      if (/\\[pPuDSW]|[\ue000-\uffff]/.test(body)) return undefined
+      out += body.startsWith('^') && body !== '^' ? `(?:[${body}${SURROGATES}]|${PAIR})` : `[${body}]`
+      i = end
+    } else if (c === '.') {
+      out += `(?:[^${flags.includes('s') ? '' : '\\n\\r\\u2028\\u2029'}${SURROGATES}]|${PAIR})`
+    } else if (c === '(' && /^\(\?[=!]/.test(source.slice(i, i + 3))) return undefined
+    else out += c
+  }
+  return out
 }
 
 function invalid(reason: string, cause?: unknown): EngineError {

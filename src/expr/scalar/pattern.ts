@@ -1,7 +1,7 @@
 import { EngineError } from '../../base/errors.ts'
 import { BOOLEAN, type DataType, INTEGER, TEXT } from '../../batch/types.ts'
 import { likeMatcher, type Matcher, similarToRegex } from '../like.ts'
-import { compileRegex, parseFlags } from '../regex.ts'
+import { compileRegex, compileTest, parseFlags } from '../regex.ts'
 import { type Body, define, type Overload } from './overload.ts'
 
 /** LIKE, SIMILAR TO and regular expressions. A call site remembers the pattern it saw last. */
@@ -29,10 +29,10 @@ const likes = [
   define('like', [TEXT, TEXT, TEXT], BOOLEAN, escapedLike(false)),
   define('ilike', [TEXT, TEXT, TEXT], BOOLEAN, escapedLike(true)),
   define('similar_to', [TEXT, TEXT], BOOLEAN, (text: string, pattern: string) =>
-    compileRegex(similarToRegex(pattern, '\\')).test(text),
+    compileTest(similarToRegex(pattern, '\\')).test(text),
   ),
   define('similar_to', [TEXT, TEXT, TEXT], BOOLEAN, (text: string, pattern: string, mark: string) =>
-    compileRegex(similarToRegex(pattern, oneCharacter(mark))).test(text),
+    compileTest(similarToRegex(pattern, oneCharacter(mark))).test(text),
   ),
 ]
 
@@ -73,9 +73,7 @@ function regex(flags: string, negated: boolean): Body {
     make: () => {
       let known: { pattern: string; compiled: RegExp } | undefined
       return (text: string, pattern: string) => {
-        if (known?.pattern !== pattern) known = { pattern, compiled: compileRegex(pattern, flags) }
-        // Global expressions go on from the last match.
-        known.compiled.lastIndex = 0
+        if (known?.pattern !== pattern) known = { pattern, compiled: compileTest(pattern, flags) }
         return known.compiled.test(text) !== negated
       }
     },
