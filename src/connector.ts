@@ -57,7 +57,10 @@ export interface Source {
   open(position: Position | undefined): Promise<void>
   /** At most `rowsMax` rows. Waits a while for rows (not longer than ~5 s) unless the signal aborts, then answers idle. */
   poll(rowsMax: number, signal: AbortSignal): Promise<Polled>
-  /** A restart from here repeats nothing and skips nothing that was polled. A new object each call. */
+  /**
+   * A restart from here repeats nothing and skips nothing that was polled. A new object each call. Where the other end forgets what it was
+   * told of (MQTT), that holds for the position of the last acknowledged checkpoint only, and what repeats is said there.
+   */
   position(): Position
   /** The partitions known now. A partition without rows holds the watermark until it counts as idle. */
   partitions(): readonly string[]

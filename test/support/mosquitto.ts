@@ -28,8 +28,8 @@ export function mosquittoMissing(): string | undefined {
     }
   }
   const missing = [PROGRAM, 'mosquitto_pub', 'mosquitto_sub', 'mosquitto_passwd', 'openssl'].find(c => !there(c))
-  if (missing === undefined) return undefined
-  const reason = `${missing} is not on the PATH: tests against a real MQTT broker do not run`
+  if (missing === undefined && rightsPlugin() !== undefined) return undefined
+  const reason = `${missing ?? 'mosquitto_dynamic_security.so'} is not there: tests against a real MQTT broker do not run`
   if (process.env.TIDEMARK_REQUIRE_PARTS === '1') throw new Error(reason)
   console.warn(`SKIPPED: ${reason}`)
   return reason
@@ -199,12 +199,10 @@ async function certificates(dir: string): Promise<void> {
 }
 
 /** Where the system keeps the plugin that knows rights to subscribe; an ACL file of mosquitto lets everyone subscribe, and gives nothing. */
-function rightsPlugin(): string {
-  const found = readdirSync('/usr/lib')
+function rightsPlugin(): string | undefined {
+  return readdirSync('/usr/lib')
     .map(folder => join('/usr/lib', folder, 'mosquitto_dynamic_security.so'))
     .find(existsSync)
-  if (found === undefined) throw new Error('mosquitto_dynamic_security.so is not below /usr/lib')
-  return found
 }
 
 /** As `mosquitto_ctrl dynsec` writes it. */
