@@ -81,6 +81,7 @@ function counting(): RecordDecoder {
       rowCount++
     },
     headers: () => undefined,
+    reject: () => undefined,
     finish: () => {
       const batch = createBatch({ fields: [] }, rowCount, [])
       rowCount = 0

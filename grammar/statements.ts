@@ -110,7 +110,9 @@ export interface ColumnDef {
 
 /** INCLUDE KEY AS c: a column from outside the value. `header` names one header. */
 export interface Include {
-  readonly what: 'key' | 'partition' | 'offset' | 'timestamp' | 'headers' | 'topic' | 'payload'
+  readonly what:
+    | ('key' | 'partition' | 'offset' | 'timestamp' | 'headers' | 'topic' | 'payload')
+    | ('message_id' | 'publish_time' | 'event_time' | 'producer_name')
   readonly header?: string
   readonly as?: string
   readonly at: number

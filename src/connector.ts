@@ -115,6 +115,12 @@ export interface RecordDecoder {
   headers(headers: readonly RecordHeader[]): void
   /** False lets the source skip parsing headers. */
   readonly wantsHeaders: boolean
+  /** A record that the connector itself cannot read, in place of `record`: bytes[start … end) as they came. */
+  reject(start: number, end: number, offset: Int64, reason: string): void
+  /** Of the connector's `metadata`, what the columns want. Undefined: nothing. */
+  readonly wantsMetadata?: readonly string[]
+  /** Of the record just given; only for names of `wantsMetadata`. Text, or milliseconds since 1970 for times. */
+  metadata?(name: string, value: string | number | null): void
   /** Rows so far in this batch. */
   readonly rowCount: number
   /** How a file of such records is cut: CSV's quoted fields hold line ends. Undefined: at line ends. */
@@ -232,6 +238,10 @@ export interface Connector {
   readonly files?: boolean
   /** True: a source of it delivers records with keys, null values and changes as upserts need them. */
   readonly keyed?: boolean
+  /** What INCLUDE may name besides what records of every connector have, and its type. */
+  readonly metadata?: Readonly<Record<string, 'text' | 'timestamptz'>>
+  /** A job that read or wrote with these options is gone for good: lets go of what the other end keeps for it. */
+  forget?(context: Omit<SinkContext, 'encoder'>, role: 'source' | 'sink'): Promise<void>
   /** First records of a topic, for columns by sample and for error messages. At most `max`, no waiting for new ones. */
   sample?(context: Omit<SourceContext, 'decoder' | 'bounded' | 'session'>, max: number): Promise<readonly Uint8Array[]>
 }

@@ -69,6 +69,7 @@ async function splitting(): Promise<void> {
     begin: () => {},
     record: () => void rows++,
     headers: () => {},
+    reject: () => {},
     wantsHeaders: false,
     rowCount: 0,
     finish: () => ({ batch, bad: [] }),

@@ -63,6 +63,17 @@ export class PulsarClient {
     return partitions
   }
 
+  /** Full names of the persistent topics of 'tenant/namespace', each partition by itself. */
+  async topicsOf(namespace: string): Promise<string[]> {
+    const connection = await this.#any()
+    const answer = await connection.request(Command.getTopics, `list the topics of ${namespace}`, w =>
+      w.text(2, namespace).number(3, 0),
+    )
+    const topics: string[] = []
+    for (let field = answer.next(); field; field = answer.next()) if (field === 2) topics.push(answer.text)
+    return topics
+  }
+
   /** The connection to the broker that serves a topic, which is that of a partition or one without. */
   async ownerOf(topic: string): Promise<Connection> {
     const doing = `find the broker of ${topic}`

@@ -9,6 +9,23 @@ import { ProtoReader } from './protobuf.ts'
 const MAGIC_BROKER_METADATA = 0x0e02
 const MAGIC_CHECKSUM = 0x0e01
 
+/** What is to be told of a message besides its value, key and time. */
+export interface Wanted {
+  readonly headers: boolean
+  /** Of `METADATA`. */
+  readonly metadata: readonly string[] | undefined
+}
+
+export const NOTHING_ELSE: Wanted = { headers: false, metadata: undefined }
+
+/** What INCLUDE may name of a message of Pulsar besides the usual. */
+export const METADATA = {
+  message_id: 'text',
+  publish_time: 'timestamptz',
+  event_time: 'timestamptz',
+  producer_name: 'text',
+} as const
+
 /** Which of its times a message goes by; one without an event time goes by that of its publishing. */
 export type MessageTime = 'event' | 'publish'
 
@@ -26,6 +43,7 @@ interface MessageFields {
 
 interface EntryFields extends MessageFields {
   publishMs: number
+  producer: string
   codec: number
   unpackedSize: number
   /** −1: one message that is not in a batch. */
@@ -33,12 +51,47 @@ interface EntryFields extends MessageFields {
   marker: boolean
 }
 
-/** How many messages of the consumer's permits an entry took: known without unpacking it. */
+/** How many messages of the consumer's permits an entry took: known without unpacking it. One, where it is damaged. */
 export function messagesOf(bytes: Uint8Array, at: number): number {
-  const span = metadataSpan(bytes, at)
-  const reader = new ProtoReader(bytes, span.start, span.end)
-  for (let field = reader.next(); field; field = reader.next()) if (field === 11) return reader.value
+  try {
+    const span = metadataSpan(bytes, at)
+    const reader = new ProtoReader(bytes, span.start, span.end)
+    for (let field = reader.next(); field; field = reader.next()) if (field === 11) return reader.value
+  } catch {
+    // Whoever reads the entry says so.
+  }
   return 1
+}
+
+/** A piece of a message that was too large for one entry. */
+export interface Chunk {
+  readonly uuid: string
+  readonly number: number
+  readonly count: number
+  readonly totalBytes: number
+  /** The metadata without checksum, and the piece, which lie in the entry's memory. */
+  readonly metadata: Uint8Array
+  readonly piece: Uint8Array
+}
+
+/** The piece in an entry; undefined when it holds whole messages. Throws 22000 where it is damaged. */
+export function chunkOf(bytes: Uint8Array, at: number, end: number): Chunk | undefined {
+  const span = metadataSpan(bytes, at)
+  let [uuid, number, count, totalBytes] = ['', 0, 1, 0]
+  const reader = new ProtoReader(bytes, span.start, span.end)
+  for (let field = reader.next(); field; field = reader.next()) {
+    if (field === 26) uuid = reader.text
+    else if (field === 27) count = reader.value
+    else if (field === 28) totalBytes = reader.value
+    else if (field === 29) number = reader.value
+  }
+  if (count <= 1) return undefined
+  checkSum(bytes, span, end)
+  return {
+    ...{ uuid, number, count, totalBytes },
+    metadata: bytes.subarray(span.start - 4, span.end),
+    piece: bytes.subarray(span.end, end),
+  }
 }
 
 /** Gives the messages of one entry, pausing wherever the engine has enough. */
@@ -49,33 +102,23 @@ export class EntryCursor {
   readonly #entry: EntryFields
   readonly #message: MessageFields
   readonly #offset: Int64
+  readonly #id: EntryId
   readonly #time: MessageTime
-  readonly #wantsHeaders: boolean
+  readonly #wanted: Wanted
   #at: number
   readonly #end: number
   /** Number of the message that comes next. */
   next = 0
 
   /** Throws 0A000 for what cannot be read yet, and 22000 for what is damaged. */
-  constructor(
-    frame: Uint8Array,
-    at: number,
-    end: number,
-    id: { readonly ledger: number; readonly entry: number },
-    time: MessageTime,
-    wantsHeaders: boolean,
-  ) {
-    const where = `entry ${id.ledger}:${id.entry}`
+  constructor(frame: Uint8Array, at: number, end: number, id: EntryId, time: MessageTime, wanted: Wanted) {
     const meta = metadataSpan(frame, at)
-    if (meta.checksum !== undefined && crc32c(frame, meta.checked, end) !== meta.checksum)
-      throw new EngineError('22000', `${where} of Pulsar does not have its checksum`, {
-        actor: 'external',
-        retryable: true,
-      })
+    checkSum(frame, meta, end)
+    this.#id = id
     this.#time = time
-    this.#wantsHeaders = wantsHeaders
+    this.#wanted = wanted
     this.#offset = offsetOf(id)
-    const entry = readEntryFields(frame, meta.start, meta.end, where, wantsHeaders)
+    const entry = readEntryFields(frame, meta.start, meta.end, wanted)
     this.#entry = entry
     this.#message = entry.count < 0 ? entry : emptyFields()
     if (entry.codec === 0) {
@@ -120,10 +163,22 @@ export class EntryCursor {
       if (message.keyIsBase64) decodeBase64(this.bytes, message)
       const timeMs = this.#time === 'event' && message.eventMs > 0 ? message.eventMs : this.#entry.publishMs
       decoder.record(message.isNull ? -1 : start, stop, this.#offset, timeMs, message.keyStart, message.keyEnd)
-      if (this.#wantsHeaders) decoder.headers(message.headers ?? [])
+      if (this.#wanted.headers) decoder.headers(message.headers ?? [])
+      if (this.#wanted.metadata) this.#tell(decoder, this.#wanted.metadata)
       given++
     }
     return given
+  }
+
+  #tell(decoder: RecordDecoder, wanted: readonly string[]): void {
+    const { ledger, entry, partition } = this.#id
+    const batch = this.#entry.count < 0 ? '' : `:${this.next - 1}`
+    for (const name of wanted) {
+      if (name === 'message_id') decoder.metadata?.(name, `${ledger}:${entry}:${partition}${batch}`)
+      else if (name === 'publish_time') decoder.metadata?.(name, this.#entry.publishMs)
+      else if (name === 'event_time') decoder.metadata?.(name, this.#message.eventMs > 0 ? this.#message.eventMs : null)
+      else if (name === 'producer_name') decoder.metadata?.(name, this.#entry.producer)
+    }
   }
 
   /** Reads the next message's own fields and gives where its payload lies. */
@@ -140,7 +195,7 @@ export class EntryCursor {
     reader.reset(bytes, start, payload)
     for (let field = reader.next(); field; field = reader.next()) {
       if (field === 1) {
-        if (this.#wantsHeaders) addHeader(message, reader)
+        if (this.#wanted.headers) addHeader(message, reader)
       } else if (field === 2) {
         message.keyStart = reader.start
         message.keyEnd = reader.end
@@ -157,19 +212,16 @@ export class EntryCursor {
   }
 }
 
-function readEntryFields(
-  frame: Uint8Array,
-  start: number,
-  end: number,
-  where: string,
-  wantsHeaders: boolean,
-): EntryFields {
-  const fields: EntryFields = { ...emptyFields(), publishMs: -1, codec: 0, unpackedSize: 0, count: -1, marker: false }
+function readEntryFields(frame: Uint8Array, start: number, end: number, wanted: Wanted): EntryFields {
+  const own = { publishMs: -1, producer: '', codec: 0, unpackedSize: 0, count: -1, marker: false }
+  const fields: EntryFields = { ...emptyFields(), ...own }
   const reader = new ProtoReader(frame, start, end)
   for (let field = reader.next(); field; field = reader.next()) {
-    if (field === 3) fields.publishMs = reader.value
+    if (field === 1) {
+      if (wanted.metadata) fields.producer = reader.text
+    } else if (field === 3) fields.publishMs = reader.value
     else if (field === 4) {
-      if (wantsHeaders) addHeader(fields, reader)
+      if (wanted.headers) addHeader(fields, reader)
     } else if (field === 6) {
       fields.keyStart = reader.start
       fields.keyEnd = reader.end
@@ -177,16 +229,10 @@ function readEntryFields(
     else if (field === 9) fields.unpackedSize = reader.value
     else if (field === 11) fields.count = reader.value
     else if (field === 12) fields.eventMs = reader.value
-    else if (field === 13) throw notSupported(`${where}: a message that its producer encrypted`)
+    else if (field === 13) throw notSupported('a message that its producer encrypted')
     else if (field === 17) fields.keyIsBase64 = reader.value === 1
     else if (field === 20) fields.marker = true
     else if (field === 25) fields.isNull = reader.value === 1
-    else if (field === 27 && reader.value > 1)
-      throw notSupported(
-        `${where}: a message in chunks`,
-        undefined,
-        'Let the producer send messages below the broker’s size limit.',
-      )
   }
   return fields
 }
@@ -239,8 +285,16 @@ function decodeBase64(bytes: Uint8Array, fields: MessageFields): void {
   fields.keyEnd = fields.keyStart + key.length
 }
 
+/** Where an entry lies. */
+export interface EntryId {
+  readonly ledger: number
+  readonly entry: number
+  /** −1 in a topic without partitions. */
+  readonly partition: number
+}
+
 /** One number an entry, as Pulsar's own functions make it; messages of a batch share it. */
-function offsetOf(id: { readonly ledger: number; readonly entry: number }): Int64 {
+export function offsetOf(id: { readonly ledger: number; readonly entry: number }): Int64 {
   const offset = id.ledger * 2 ** 28 + id.entry
   return Number.isSafeInteger(offset) ? offset : BigInt(id.ledger) * 268435456n + BigInt(id.entry)
 }
@@ -266,6 +320,11 @@ function metadataSpan(bytes: Uint8Array, from: number): MetadataSpan {
   const end = start + uint32(bytes, at)
   if (!(end <= bytes.length)) throw damaged()
   return { start, end, checksum, checked: at }
+}
+
+function checkSum(bytes: Uint8Array, span: MetadataSpan, end: number): void {
+  if (span.checksum !== undefined && crc32c(bytes, span.checked, end) !== span.checksum)
+    throw new EngineError('22000', 'an entry of Pulsar that does not have its checksum', { actor: 'external' })
 }
 
 function damaged(): EngineError {

@@ -26,13 +26,23 @@ export interface StartMessage {
   readonly batch: number
 }
 
+/** Topics of one namespace. */
+export interface TopicPattern {
+  readonly namespace: string
+  /** For the last part of a name, whole. */
+  readonly topics: RegExp
+}
+
 /** Where a source without a checkpoint begins; partitions that no message names begin at their first. */
 export type Start = CommonStart | { readonly messages: readonly StartMessage[] }
 
 export interface PulsarSourceOptions {
   readonly client: ClientOptions
-  /** Full names. */
+  /** Full names; none where there is a pattern. */
   readonly topics: readonly string[]
+  readonly pattern: TopicPattern | undefined
+  /** Of a job that is stored. */
+  readonly subscription: string
   readonly start: Start
   readonly time: MessageTime
   readonly bufferBytes: number
@@ -71,6 +81,17 @@ function parseUrl(value: string): Address[] {
 
 function parseTopics(value: string): string[] {
   return [...new Set(value.split(',').map(fullTopicName))]
+}
+
+function parsePattern(value: string): TopicPattern {
+  const match = /^(?:persistent:\/\/)?(?:([^\s/]+\/[^\s/]+)\/)?([^/]+)$/.exec(value.trim())
+  try {
+    if (match) return { namespace: match[1] ?? 'public/default', topics: new RegExp(`^(?:${match[2]})$`) }
+  } catch {
+    // Told below.
+  }
+  const expected = "'tenant/namespace/' and a regular expression, such as 'iot/sensors/room-.*'"
+  throw new EngineError('22023', `option topic_pattern = '${value}' must be ${expected}`)
 }
 
 function parseMessages(value: string): { readonly messages: readonly StartMessage[] } {
@@ -136,6 +157,16 @@ export const pulsarOptions: readonly Option[] = [
     parse: parseTopics,
   },
   {
+    name: 'topic_pattern',
+    doc: "Source: 'tenant/namespace/' and a regular expression; every topic whose whole name matches is read, also later ones.",
+    parse: parsePattern,
+  },
+  {
+    name: 'subscription',
+    doc: 'Source: durable subscription acknowledged with each checkpoint, so that brokers keep what was not read; default tidemark-<job>.',
+    parse: text => text.trim(),
+  },
+  {
     name: 'start',
     doc: "Source: where to begin: 'earliest', 'latest' or a time of publishing.",
     parse: startingPoint('start'),
@@ -161,7 +192,7 @@ export const pulsarOptions: readonly Option[] = [
   },
   {
     name: 'metadata_refresh_ms',
-    doc: 'Source: how often to look for new partitions.',
+    doc: 'Source: how often to look for new topics and partitions.',
     parse: wholeNumber('metadata_refresh_ms', 100, 3_600_000),
     default: '10000',
   },
@@ -217,13 +248,17 @@ export const pulsarOptions: readonly Option[] = [
 ]
 
 /** Throws 22023 for what cannot be used together. */
-export function pulsarSourceOptions(values: OptionValues): PulsarSourceOptions {
+export function pulsarSourceOptions(values: OptionValues, job: string): PulsarSourceOptions {
   const given = values as Partial<Values> // Parsed by `pulsarOptions`.
-  if (given.topic === undefined)
-    throw new EngineError('22023', 'a Pulsar source needs a topic', { hint: "Say topic = 'tenant/namespace/topic'." })
+  if ((given.topic === undefined) === (given.topic_pattern === undefined))
+    throw new EngineError('22023', 'a Pulsar source needs either topic or topic_pattern', {
+      hint: "Say topic = 'tenant/namespace/topic'.",
+    })
   return {
     client: clientOptions(given),
-    topics: given.topic,
+    topics: given.topic ?? [],
+    pattern: given.topic_pattern,
+    subscription: given.subscription ?? `tidemark-${job}`,
     start: given.start_message_id ?? given.start ?? 'earliest',
     time: given.record_time ?? 'event',
     bufferBytes: given.receive_buffer ?? 32 << 20,
@@ -301,6 +336,8 @@ interface Values {
   tls_certificate: string
   tls_key: string
   topic: readonly string[]
+  topic_pattern: TopicPattern
+  subscription: string
   start: Start
   start_message_id: Start
   record_time: MessageTime

@@ -1,9 +1,10 @@
 import { EngineError, toEngineError } from '../../src/base/errors.ts'
 import type { RecordDecoder } from '../../src/connector.ts'
+import { Chunks } from './chunks.ts'
 import { backoffMs, type PulsarClient } from './client.ts'
 import { Command } from './commands.ts'
 import type { Connection, ConsumerInbox } from './connection.ts'
-import { EntryCursor, type MessageTime, messagesOf } from './entry.ts'
+import { chunkOf, EntryCursor, type MessageTime, messagesOf, offsetOf, type Wanted } from './entry.ts'
 import {
   compareEntries,
   type From,
@@ -11,6 +12,7 @@ import {
   NOWHERE,
   printFrom,
   readMessageId,
+  WHOLE,
   writeMessageId,
 } from './message-id.ts'
 import type { ProtoReader } from './protobuf.ts'
@@ -55,6 +57,8 @@ export class PartitionConsumer implements ConsumerInbox {
   /** As the engine knows it. */
   readonly name: string
   readonly topic: string
+  /** −1 in a topic without partitions. */
+  readonly partition: number
   readonly #client: PulsarClient
   readonly #options: PartitionOptions
   readonly #wake: () => void
@@ -77,14 +81,19 @@ export class PartitionConsumer implements ConsumerInbox {
   #queuedMessages = 0
   /** Granted to the broker and not yet used. */
   #permits = 0
+  /** Of all that came, for estimates. */
+  #entryCount = 0
+  #messageCount = 0
   /** Of recent entries, rising at once and falling slowly. */
   #messageBytes = 0
   #arrived: { ledger: number; entry: number } | undefined
   #cursor: Reading | undefined
+  readonly #chunks = new Chunks()
+  /** Entries before the position come again for the pieces in them. */
+  #collecting = false
 
   constructor(
-    name: string,
-    topic: string,
+    { name, topic, partition }: { readonly name: string; readonly topic: string; readonly partition: number },
     from: From | 'latest',
     client: PulsarClient,
     options: PartitionOptions,
@@ -92,11 +101,13 @@ export class PartitionConsumer implements ConsumerInbox {
   ) {
     this.name = name
     this.topic = topic
+    this.partition = partition
     this.#from = from
     this.#client = client
     this.#options = options
     this.#wake = wake
     this.#id = client.newId()
+    this.#collecting = typeof from === 'object' && 'pieces' in from && from.pieces !== undefined
   }
 
   /** Subscribes for the first time; fails as the broker says. Bounded: until the last message that is there now. */
@@ -119,6 +130,11 @@ export class PartitionConsumer implements ConsumerInbox {
     this.#grant()
   }
 
+  /** On average, of what came; 1 before anything did. */
+  get messagesPerEntry(): number {
+    return this.#entryCount === 0 ? 1 : this.#messageCount / this.#entryCount
+  }
+
   get ended(): boolean {
     return this.#ended
   }
@@ -129,7 +145,10 @@ export class PartitionConsumer implements ConsumerInbox {
   }
 
   position(): string {
-    return printFrom(this.#from === 'latest' ? 'earliest' : this.#from)
+    const from = this.#from
+    if (typeof from !== 'object' || 'timestampMs' in from) return printFrom(from === 'latest' ? 'earliest' : from)
+    // Until they have come again, the pieces before the position are still to be read.
+    return printFrom({ ...from, pieces: this.#chunks.first ?? (this.#collecting ? from.pieces : undefined) })
   }
 
   /** Subscribes again if it is time; called with every poll. */
@@ -157,17 +176,35 @@ export class PartitionConsumer implements ConsumerInbox {
   /** Gives at most `rowsMax` messages to the decoder and moves the position behind them. False: nothing is there. */
   give(decoder: RecordDecoder, rowsMax: number): boolean {
     let any = false
+    const wanted = { headers: decoder.wantsHeaders, metadata: decoder.wantsMetadata }
     for (let given = 0; given < rowsMax && !this.#ended; ) {
-      const cursor = this.#cursor ?? this.#nextEntry(decoder.wantsHeaders)
-      if (!cursor) break
-      const { messages, ledger, entry } = cursor
-      const stop =
-        this.#last && compareEntries(this.#last, cursor) === 0 ? Math.max(this.#last.batch, 0) + 1 : messages.count
-      decoder.begin(messages.bytes, this.topic, this.name)
-      given += messages.give(decoder, rowsMax - given, this.#skipIn(cursor), stop)
-      any = given > 0
-      if (messages.done || messages.next >= stop) this.#cursor = undefined
-      this.#from = { ledger, entry, next: Math.max(messages.next, this.#skipIn(cursor)) }
+      const waiting = this.#cursor ? undefined : this.#take()
+      if (!this.#cursor && !waiting) break
+      const reading = this.#cursor ?? waiting
+      if (!reading) break
+      const { ledger, entry } = reading
+      const before = given
+      let next = WHOLE
+      try {
+        this.#cursor ??= waiting && this.#open(waiting, wanted)
+        const cursor = this.#cursor
+        if (cursor) {
+          const { messages } = cursor
+          const last = this.#last && compareEntries(this.#last, cursor) === 0 ? this.#last : undefined
+          const stop = last ? Math.max(last.batch, 0) + 1 : messages.count
+          decoder.begin(messages.bytes, this.topic, this.name)
+          given += messages.give(decoder, rowsMax - given, this.#skipIn(cursor), stop)
+          if (!messages.done) next = Math.max(messages.next, this.#skipIn(cursor))
+          if (messages.done || messages.next >= stop) this.#cursor = undefined
+        }
+      } catch (error) {
+        // What was given of it stays; the rest is one bad record.
+        this.#cursor = undefined
+        given = rowsMax
+        if (this.#skipIn(reading) < WHOLE) this.#reject(decoder, reading, error)
+      }
+      any ||= given > before
+      if (!this.#isRead(reading)) this.#from = { ledger, entry, next }
       if (this.#last && this.#isBehind(this.#last)) this.#end()
     }
     this.#grant()
@@ -180,7 +217,7 @@ export class PartitionConsumer implements ConsumerInbox {
     this.#permits = Math.max(0, this.#permits - messages)
     const here = { ledger, entry }
     // After a new subscription the last entry comes a second time.
-    if (this.#isRead(here) || (this.#arrived && compareEntries(here, this.#arrived) <= 0)) {
+    if ((this.#isRead(here) && !this.#collecting) || (this.#arrived && compareEntries(here, this.#arrived) <= 0)) {
       this.#grant()
       return
     }
@@ -189,6 +226,8 @@ export class PartitionConsumer implements ConsumerInbox {
     this.#messageBytes = Math.max(each, this.#messageBytes * 0.99)
     this.#queue.push({ frame: bytes, at, end, ledger, entry, messages })
     this.#queuedMessages += messages
+    this.#entryCount++
+    this.#messageCount += messages
     this.#wake()
   }
 
@@ -229,7 +268,10 @@ export class PartitionConsumer implements ConsumerInbox {
     const doing = `read ${this.topic}`
     const connection = await this.#client.ownerOf(this.topic)
     const from: From | 'latest' = this.#arrived ? { ...this.#arrived, next: 0 } : this.#from
-    await this.#register(connection, from)
+    await this.#register(
+      connection,
+      typeof from === 'object' && 'pieces' in from && from.pieces ? { ...from.pieces, next: 0 } : from,
+    )
     if (typeof from === 'object' && 'timestampMs' in from) {
       // The broker ends the consumer to move it; the subscription stays, where it was moved to.
       const timeMs = Math.max(0, Math.floor(from.timestampMs))
@@ -279,28 +321,40 @@ export class PartitionConsumer implements ConsumerInbox {
     this.#connection?.send(Command.flow, w => w.number(1, this.#id).number(2, more))
   }
 
-  #nextEntry(wantsHeaders: boolean): Reading | undefined {
+  #take(): Waiting | undefined {
     const waiting = this.#queue.shift()
-    if (!waiting) return undefined
-    this.#queuedMessages -= waiting.messages
+    if (waiting) this.#queuedMessages -= waiting.messages
+    return waiting
+  }
+
+  /** Undefined: only a piece of a message, or read before. Throws what is wrong with the entry. */
+  #open(waiting: Waiting, wanted: Wanted): Reading | undefined {
     const { ledger, entry } = waiting
-    try {
-      const messages = new EntryCursor(
-        waiting.frame,
-        waiting.at,
-        waiting.end,
-        waiting,
-        this.#options.time,
-        wantsHeaders,
-      )
-      this.#cursor = { messages, ledger, entry }
-      return this.#cursor
-    } catch (error) {
-      // It is out of the queue: only a new source can read it again.
-      this.failure =
-        error instanceof RangeError ? new EngineError('22000', `${this.topic}: ${error.message}`) : toEngineError(error)
-      throw this.failure
+    const id = { ledger, entry, partition: this.partition }
+    const read = this.#isRead(waiting)
+    if (this.#collecting && !read) this.#collecting = false
+    const { time } = this.#options
+    const chunk = chunkOf(waiting.frame, waiting.at, waiting.end)
+    if (!chunk) {
+      return read
+        ? undefined
+        : { ledger, entry, messages: new EntryCursor(waiting.frame, waiting.at, waiting.end, id, time, wanted) }
     }
+    const whole = this.#chunks.add(chunk, id)
+    if (read || whole === undefined) return undefined
+    if (whole === 'broken') throw new EngineError('22000', 'a piece of a message whose other pieces are not there')
+    return { ledger, entry, messages: new EntryCursor(whole, 0, whole.length, id, time, wanted) }
+  }
+
+  #reject(decoder: RecordDecoder, reading: Waiting | Reading, error: unknown): void {
+    const reason = error instanceof Error ? error.message : String(error)
+    this.#client.log.warn({ topic: this.topic, ledger: reading.ledger, entry: reading.entry, reason }, 'a bad entry')
+    const [bytes, at, end] =
+      'frame' in reading
+        ? [reading.frame, reading.at, reading.end]
+        : [reading.messages.bytes, 0, reading.messages.bytes.length]
+    decoder.begin(bytes, this.topic, this.name)
+    decoder.reject(at, end, offsetOf(reading), reason)
   }
 
   /** How many messages of an entry were read before. */

@@ -3,10 +3,11 @@ import { randomBytes } from '../../src/base/clock.ts'
 import { type EngineError, toEngineError } from '../../src/base/errors.ts'
 import type { Polled, Position, Source, SourceContext } from '../../src/connector.ts'
 import { backoffMs, PulsarClient } from './client.ts'
+import { Hold } from './hold.ts'
 import { type From, parseFrom } from './message-id.ts'
-import { type PulsarSourceOptions, pulsarSourceOptions, type StartMessage } from './options.ts'
+import { type PulsarSourceOptions, pulsarSourceOptions, type StartMessage, type TopicPattern } from './options.ts'
 import { PartitionConsumer } from './partition.ts'
-import { shortTopicName } from './topic-name.ts'
+import { partitionsOf, shortTopicName, withoutPartition } from './topic-name.ts'
 
 /** How long a poll waits for rows. */
 const POLL_WAIT_MS = 500
@@ -21,8 +22,8 @@ interface PartitionName {
 }
 
 /**
- * Reads topics of Pulsar by reader positions: these lie in the engine's checkpoints, and brokers hold nothing for us. So a
- * namespace must retain messages for as long as a job may stand still. Partitions are named by number when one topic was named
+ * Reads topics of Pulsar by reader positions: these lie in the engine's checkpoints. For a job that is stored, a durable
+ * subscription beside the readers follows the checkpoints, so that brokers keep what was not read. Partitions are named by number when one topic was named
  * ('0' where it has none), else by the topic's name; a position is `{ "persistent://…-partition-0": "ledger:entry:next" }`.
  */
 export class PulsarSource implements Source {
@@ -32,6 +33,8 @@ export class PulsarSource implements Source {
   readonly #bell: Bell
   readonly #subscription: string
   readonly #partitions = new Map<string, PartitionConsumer>()
+  /** By full name; none where nothing is acknowledged. */
+  readonly #holds = new Map<string, Hold>()
   /** In the order in which they are asked for rows: who gave some goes to the end. */
   #turns: PartitionConsumer[] = []
   #bufferBytes = 0
@@ -43,7 +46,7 @@ export class PulsarSource implements Source {
 
   constructor(context: SourceContext) {
     this.#context = context
-    this.#options = pulsarSourceOptions(context.options)
+    this.#options = pulsarSourceOptions(context.options, context.job)
     this.#bell = new Bell(context.clock)
     this.#client = new PulsarClient(this.#options.client, context.clock, context.log)
     // Subscriptions of one name exclude each other, and these are nobody else's business.
@@ -52,8 +55,11 @@ export class PulsarSource implements Source {
 
   async open(position: Position | undefined): Promise<void> {
     const found = await this.#findPartitions()
-    this.#bufferBytes = Math.max(PARTITION_BYTES_MIN, Math.floor(this.#options.bufferBytes / found.length))
+    this.#bufferBytes = Math.max(PARTITION_BYTES_MIN, Math.floor(this.#options.bufferBytes / Math.max(1, found.length)))
     const consumers = found.map(name => this.#make(name, this.#startOf(name, position)))
+    // Before the first is read, so that nothing can go in between.
+    const atEnd = position === undefined && this.#options.start === 'latest'
+    await Promise.all(found.map(name => this.#hold(fullName(name), atEnd)))
     await Promise.all(consumers.map(consumer => consumer.open(this.#context.bounded)))
     for (const consumer of consumers) this.#add(consumer)
     this.#refreshLater()
@@ -94,16 +100,38 @@ export class PulsarSource implements Source {
     return Array.from(this.#partitions.values(), consumer => consumer.name)
   }
 
+  async acknowledge(position: Position): Promise<void> {
+    await Promise.all(
+      Array.from(this.#holds, ([topic, hold]) => {
+        const from = position[topic]
+        return from === undefined ? undefined : hold.acknowledge(parseFrom(from))
+      }),
+    )
+  }
+
+  /** Brokers count entries: an estimate by how many messages those had that came. Exact when it is none. */
+  lag(): number | undefined {
+    let lag = 0
+    for (const [topic, { backlog }] of this.#holds) {
+      if (backlog === undefined) return undefined
+      lag += backlog * (this.#partitions.get(topic)?.messagesPerEntry ?? 1)
+    }
+    return this.#holds.size === 0 ? undefined : Math.round(lag)
+  }
+
   async close(): Promise<void> {
     this.#closed = true
+    for (const hold of this.#holds.values()) hold.close()
     for (const consumer of this.#partitions.values()) consumer.close()
     this.#client.close()
     this.#bell.ring()
   }
 
   async #findPartitions(): Promise<PartitionName[]> {
+    const { topics, pattern } = this.#options
+    const named = pattern ? await this.#matching(pattern) : topics
     const found = await Promise.all(
-      this.#options.topics.map(async topic => {
+      named.map(async topic => {
         const count = await this.#client.partitionCount(topic)
         return count === 0
           ? [{ topic, partition: -1 }]
@@ -113,12 +141,30 @@ export class PulsarSource implements Source {
     return found.flat()
   }
 
+  /** Our own topics begin with two underscores, as Pulsar's do. */
+  async #matching({ namespace, topics }: TopicPattern): Promise<string[]> {
+    const all = await this.#client.topicsOf(namespace)
+    const names = new Set(all.map(withoutPartition))
+    return [...names].filter(name => {
+      const short = name.slice(name.lastIndexOf('/') + 1)
+      return topics.test(short) && !short.startsWith('__')
+    })
+  }
+
+  async #hold(topic: string, atEnd: boolean): Promise<void> {
+    if (this.#context.session === undefined) return
+    const hold = new Hold(topic, this.#options.subscription, this.#client)
+    await hold.open(atEnd)
+    this.#holds.set(topic, hold)
+  }
+
   #make(name: PartitionName, from: From | 'latest'): PartitionConsumer {
     const { time, topics } = this.#options
     const topic = fullName(name)
     const short = topics.length === 1 ? String(Math.max(name.partition, 0)) : shortTopicName(topic)
     const options = { subscription: this.#subscription, time, bufferBytes: this.#bufferBytes }
-    return new PartitionConsumer(short, topic, from, this.#client, options, () => this.#bell.ring())
+    const place = { name: short, topic, partition: name.partition }
+    return new PartitionConsumer(place, from, this.#client, options, () => this.#bell.ring())
   }
 
   #add(consumer: PartitionConsumer): void {
@@ -146,6 +192,7 @@ export class PulsarSource implements Source {
     this.#refreshLater()
     this.#addNewPartitions().then(
       () => {
+        for (const hold of this.#holds.values()) hold.measure().catch(() => undefined)
         this.#refreshing = false
         this.#refreshFailures = 0
         this.#bell.ring()
@@ -167,6 +214,7 @@ export class PulsarSource implements Source {
       if (this.#partitions.has(fullName(name))) continue
       // Everything in a partition that appeared while reading is newer than the start.
       const consumer = this.#make(name, 'earliest')
+      await this.#hold(consumer.topic, false)
       await consumer.open(false)
       if (this.#closed) return consumer.close()
       this.#context.log.info({ topic: consumer.topic }, 'reading a new partition')
@@ -181,4 +229,21 @@ function fullName({ topic, partition }: PartitionName): string {
 
 function beginningWith({ ledger, entry, batch }: StartMessage): From {
   return { ledger, entry, next: Math.max(batch, 0) }
+}
+
+/** Drops the subscriptions that a job leaves behind: they would hold messages for ever. */
+export async function forgetSubscriptions(context: Omit<SourceContext, 'decoder' | 'bounded'>): Promise<void> {
+  const { client: clientOptions, topics, pattern, subscription } = pulsarSourceOptions(context.options, context.job)
+  const client = new PulsarClient(clientOptions, context.clock, context.log)
+  try {
+    const all = pattern ? await client.topicsOf(pattern.namespace) : topics
+    for (const topic of pattern
+      ? all.filter(t => pattern.topics.test(withoutPartition(t).slice(t.lastIndexOf('/') + 1)))
+      : all) {
+      for (const each of partitionsOf(topic, pattern ? 0 : await client.partitionCount(topic)))
+        await new Hold(each, subscription, client).remove()
+    }
+  } finally {
+    client.close()
+  }
 }

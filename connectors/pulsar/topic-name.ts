@@ -32,6 +32,11 @@ export function partitionsOf(topic: string, count: number): string[] {
   return count === 0 ? [topic] : Array.from({ length: count }, (_, partition) => `${topic}-partition-${partition}`)
 }
 
+/** The topic that a partition belongs to; other names are their own. */
+export function withoutPartition(topic: string): string {
+  return topic.replace(/-partition-\d+$/, '')
+}
+
 /** Of a partition, without what every name begins with. */
 export function shortTopicName(topic: string): string {
   return topic.replace(/^persistent:\/\/(public\/default\/)?/, '')

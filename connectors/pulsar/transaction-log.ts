@@ -7,7 +7,7 @@ import type { PulsarClient } from './client.ts'
 import { BrokerError, Command } from './commands.ts'
 import type { Connection, ConsumerInbox } from './connection.ts'
 import { END, type TransactionCoordinator } from './coordinator.ts'
-import { EntryCursor } from './entry.ts'
+import { EntryCursor, NOTHING_ELSE } from './entry.ts'
 import type { OutgoingMessage, TransactionId } from './entry-writer.ts'
 import { type MessageId, writeMessageId } from './message-id.ts'
 import { TopicProducer } from './producer.ts'
@@ -139,7 +139,7 @@ export class TransactionLog implements ConsumerInbox {
   entry(bytes: Uint8Array, at: number, end: number, ledger: number, entry: number): void {
     try {
       const rows: string[] = []
-      const messages = new EntryCursor(bytes, at, end, { ledger, entry }, 'publish', false)
+      const messages = new EntryCursor(bytes, at, end, { ledger, entry, partition: -1 }, 'publish', NOTHING_ELSE)
       messages.give(rowsInto(rows, messages.bytes), Number.POSITIVE_INFINITY, 0, messages.count)
       for (const row of rows) this.#take(row)
       this.#received++
@@ -224,6 +224,7 @@ function rowsInto(rows: string[], bytes: Uint8Array): RecordDecoder {
     begin: () => undefined,
     record: (start, end) => void rows.push(Buffer.from(bytes.subarray(start, end)).toString()),
     headers: () => undefined,
+    reject: () => undefined,
     finish: (): { batch: Batch; bad: [] } => {
       throw new EngineError('XX000', 'rows of the log are taken one by one')
     },

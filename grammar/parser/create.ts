@@ -113,7 +113,8 @@ function finishAs(cursor: Cursor, created: Omit<CreateAs, 'kind' | 'query' | 'wi
 
 function parseInclude(cursor: Cursor): Include {
   const { at } = cursor.token
-  const word = cursor.expectOne(['key', 'partition', 'offset', 'timestamp', 'headers', 'header', 'topic', 'payload'])
+  const common = ['key', 'partition', 'offset', 'timestamp', 'headers', 'header', 'topic', 'payload'] as const
+  const word = cursor.expectOne([...common, 'message_id', 'publish_time', 'event_time', 'producer_name'])
   const header = cursor.token.kind === 'string' ? cursor.next().text : undefined
   const as = cursor.accept('as') ? cursor.name('a column') : undefined
   return { what: word === 'header' ? 'headers' : word, header, as, at }

@@ -8,7 +8,7 @@ import { bindWatermark } from '../plan/bind/ddl.ts'
 import { FORMAT_OPTIONS } from './format-options.ts'
 import { type ConnectionObject, type FormatOptions, qualifiedName, type SourceSpec } from './objects.ts'
 import { connectorOptions, optionTexts, takeOption } from './options.ts'
-import { sourceColumns } from './source-columns.ts'
+import { checkMetadata, sourceColumns } from './source-columns.ts'
 
 /** Names that other engines' users give to options of ours. */
 const ALIASES: Readonly<Record<string, string>> = {
@@ -114,6 +114,7 @@ export function defineSource(
   if (!external.connector.source)
     throw new EngineError('0A000', `connector "${external.connector.name}" can only write`)
   const { columns, computed } = sourceColumns(statement, timeZone)
+  checkMetadata(columns, external.connector)
   const fields = columns.map(({ name, type }) => ({ name, type }))
   if (statement.watermarks.length > 1) throw notSupported('a second watermark', statement.watermarks[1].at + 1)
   const [watermark] = statement.watermarks

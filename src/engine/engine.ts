@@ -19,6 +19,7 @@ import { Catalog, type StoredStatement } from './catalog.ts'
 import { ClientSession } from './client-session.ts'
 import type { ConnectorLookup } from './define-source.ts'
 import { defineObject } from './definitions.ts'
+import { forgetOutside } from './forget-outside.ts'
 import {
   type CatalogObject,
   type ConnectionObject,
@@ -316,6 +317,7 @@ export class Engine implements SessionFactory, ConnectorLookup {
   async #removeJob(name: string, job: JobObject): Promise<void> {
     if (job.dataflow === '') return
     await this.supervisor.removeJob(job.dataflow, name)
+    forgetOutside(name, job.definition, this)
     const others = [...this.catalog.objects.values()].some(o => jobOf(o)?.dataflow === job.dataflow)
     await this.aside.clear(name)
     if (others) return

@@ -2,8 +2,10 @@ import type { Expr as AstExpr } from '../../grammar/ast.ts'
 import type { ColumnDef, CreateRelation } from '../../grammar/statements.ts'
 import { EngineError, notSupported } from '../base/errors.ts'
 import { BIGINT, type DataType, INTEGER, JSONB, TEXT, TIMESTAMPTZ, UNKNOWN } from '../batch/types.ts'
+import type { Connector } from '../connector.ts'
 import type { Expr } from '../expr/expr.ts'
 import type { DecodedColumn } from '../format/format.ts'
+import { OWN_METADATA } from '../format/row-decoder.ts'
 import { bindGenerated } from '../plan/bind/ddl.ts'
 import { dataTypeOf } from '../plan/bind/types.ts'
 import type { SourceSpec } from './objects.ts'
@@ -17,6 +19,10 @@ const METADATA: Readonly<
   timestamp: { metadata: 'timestamp', type: TIMESTAMPTZ },
   headers: { metadata: 'headers', type: JSONB },
   topic: { metadata: 'topic', type: TEXT },
+  message_id: { metadata: 'message_id', type: TEXT },
+  producer_name: { metadata: 'producer_name', type: TEXT },
+  publish_time: { metadata: 'publish_time', type: TIMESTAMPTZ },
+  event_time: { metadata: 'event_time', type: TIMESTAMPTZ },
 }
 
 /** The columns that a statement declares, in order; `computed` are those of them that no record holds. */
@@ -70,6 +76,16 @@ export function sourceColumns(
 /** Flink's `c AS expr` has the type of its expression. */
 function isUntyped({ generated, type }: ColumnDef): boolean {
   return generated !== undefined && type.kind === 'named' && type.name[0] === 'unknown'
+}
+
+/** Throws 0A000 for a column that is to hold what the connector does not know of a record. */
+export function checkMetadata(columns: readonly DecodedColumn[], connector: Connector): void {
+  for (const { name, metadata } of columns) {
+    if (!OWN_METADATA.some(own => own === metadata) || connector.metadata?.[metadata ?? '']) continue
+    throw new EngineError('0A000', `column "${name}": records of connector "${connector.name}" have no ${metadata}`, {
+      hint: `they have ${['key', 'partition', 'offset', 'timestamp', 'headers', 'topic', ...Object.keys(connector.metadata ?? {})].join(', ')}`,
+    })
+  }
 }
 
 /** Indexes of the columns that a record's value holds. */

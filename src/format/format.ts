@@ -151,6 +151,10 @@ const METADATA_TYPES: Readonly<Record<Metadata, readonly string[]>> = {
   timestamp: ['timestamptz', 'timestamp', 'bigint'],
   headers: ['jsonb', 'map'],
   topic: ['text', 'varchar'],
+  message_id: ['text', 'varchar'],
+  producer_name: ['text', 'varchar'],
+  publish_time: ['timestamptz', 'timestamp'],
+  event_time: ['timestamptz', 'timestamp'],
 }
 
 function checkMetadata(slot: Slot, metadata: Metadata): void {

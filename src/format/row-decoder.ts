@@ -10,7 +10,10 @@ import type { TextReader } from './text-reader.ts'
 import { textFault } from './utf8.ts'
 
 /** What an INCLUDE column is filled with. */
-export type Metadata = 'key' | 'partition' | 'offset' | 'timestamp' | 'headers' | 'topic'
+export type Metadata = 'key' | 'partition' | 'offset' | 'timestamp' | 'headers' | 'topic' | OwnMetadata
+/** What only some connectors know of a record. */
+export type OwnMetadata = (typeof OWN_METADATA)[number]
+export const OWN_METADATA = ['message_id', 'publish_time', 'event_time', 'producer_name'] as const
 
 /** `none`: no row, and nothing wrong (a header, an empty line). `wait`: it cannot be said before `fetch` was called. */
 export type Verdict = 'row' | 'bad' | 'none' | 'wait'
@@ -62,6 +65,7 @@ const NO_BYTES = new Uint8Array(0)
  */
 export class RowDecoder implements RecordDecoder {
   readonly wantsHeaders: boolean
+  readonly wantsMetadata: readonly string[] | undefined
   readonly framing: Framing | undefined
   readonly lines: RecordDecoder['lines']
   readonly #schema: Schema
@@ -108,6 +112,8 @@ export class RowDecoder implements RecordDecoder {
     this.#textSlots = slots.filter(s => s.storage === 'utf8')
     this.#schema = { fields: slots.map(s => ({ name: s.name, type: s.type })) }
     this.wantsHeaders = metadata.some(m => m.metadata === 'headers')
+    const own = metadata.map(m => m.metadata).filter(isOwn)
+    this.wantsMetadata = own.length === 0 ? undefined : own
     this.#grow(CAPACITY_MIN)
     const { reader } = parts
     const readLines = reader.lines?.bind(reader)
@@ -195,6 +201,24 @@ export class RowDecoder implements RecordDecoder {
     const row = this.#made
     if (row < 0) return
     for (const { slot, metadata } of this.#metadata) if (metadata === 'headers') this.#setHeaders(slot, row, headers)
+  }
+
+  metadata(name: string, value: string | number | null): void {
+    const row = this.#made
+    if (row < 0) return
+    for (const { slot, metadata } of this.#metadata) {
+      if (metadata !== name) continue
+      if (typeof value === 'string') this.#setOwnText(slot, row, value)
+      else if (value === null || slot.storage !== 'int64') slot.setNull(row)
+      else slot.setInt64(row, value * 1000)
+    }
+  }
+
+  reject(start: number, end: number, offset: Int64, reason: string): void {
+    if (this.#finished) this.#clear()
+    if (this.#rows === this.#capacity) this.#grow(2 * this.#rows)
+    this.#made = -1
+    this.#reject(start, end, offset, reason)
   }
 
   finish(): { readonly batch: Batch; readonly bad: readonly BadRecord[] } {
@@ -297,7 +321,7 @@ export class RowDecoder implements RecordDecoder {
         else if (slot.storage === 'int64') slot.setInt64(row, timestampMs * (slot.type.kind === 'bigint' ? 1 : 1000))
       } else if (metadata === 'offset') slot.setInt64(row, offset)
       else if (metadata === 'topic') this.#setOwnText(slot, row, this.#topic)
-      else if (metadata === 'headers') slot.setNull(row)
+      else if (metadata === 'headers' || isOwn(metadata)) slot.setNull(row)
       else if (metadata === 'partition') {
         if (slot.storage === 'int32') slot.setInt32(row, Number(this.#partition))
         else this.#setOwnText(slot, row, this.#partition)
@@ -328,6 +352,10 @@ export class RowDecoder implements RecordDecoder {
       this.#setOwnText(slot, row, canonicalJson(JSON.stringify(values)) ?? '{}')
     }
   }
+}
+
+function isOwn(metadata: Metadata): metadata is OwnMetadata {
+  return OWN_METADATA.some(own => own === metadata)
 }
 
 /** Bytes that are no text are shown in Postgres' hex form. */

@@ -41,6 +41,10 @@ function valuesInto(values: Uint8Array[]): RecordDecoder {
       rowCount++
     },
     headers: () => undefined,
+    // The read itself reports it.
+    reject: () => {
+      rowCount++
+    },
     finish: () => {
       const batch = createBatch({ fields: [] }, rowCount, [])
       rowCount = 0

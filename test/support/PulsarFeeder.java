@@ -21,8 +21,9 @@ public class PulsarFeeder {
       int batch = Integer.parseInt(f[2]);
       Producer<byte[]> producer = producers.get(id);
       if (producer == null) {
-        producer = client.newProducer(Schema.BYTES).topic(f[0]).compressionType(CompressionType.valueOf(f[1].replace("/murmur3", "")))
+        producer = client.newProducer(Schema.BYTES).topic(f[0]).compressionType(CompressionType.valueOf(f[1].replaceAll("/.*", "")))
             .hashingScheme(f[1].endsWith("/murmur3") ? HashingScheme.Murmur3_32Hash : HashingScheme.JavaStringHash)
+            .enableChunking(f[1].endsWith("/chunked")).chunkMaxMessageSize(f[1].endsWith("/chunked") ? 100 : -1)
             .enableBatching(batch > 0).batchingMaxMessages(Math.max(batch, 2))
             .batchingMaxPublishDelay(1, TimeUnit.SECONDS).blockIfQueueFull(true)
             .messageRoutingMode(MessageRoutingMode.RoundRobinPartition).create();

@@ -238,7 +238,7 @@ export class PulsarBroker {
     await this.ask('PUT', `persistent/${topic}/unload`)
   }
 
-  /** Through Pulsar's own Java client; `batch` 0: no batches; a codec may end in '/murmur3'. Gives the message ids as Java prints them. */
+  /** Through Pulsar's own Java client; `batch` 0: no batches; a codec may end in '/murmur3', or '/chunked' for pieces of 100 bytes. Gives the message ids as Java prints them. */
   produce(topic: string, messages: readonly Message[], codec = 'NONE', batch = 5): Promise<string[]> {
     const fields = messages.flatMap(m => [m.value ?? '~', m.key ?? '~', m.eventMs ?? '~', m.property ?? '~'])
     return this.#feed([topic, codec, batch, ...fields])

@@ -38,6 +38,9 @@ export function textDecoder(): RecordDecoder {
       }
       rows.push([text(keyStart, keyEnd), text(start, end), offset, timestampMs, null])
     },
+    reject(start, end, offset, reason) {
+      bad.push({ partition, offset, reason, raw: bytes.slice(start, end) })
+    },
     headers(headers: readonly RecordHeader[]) {
       const row = rows[rows.length - 1]
       row[4] = headers.map(h => `${h.key}=${h.value && Buffer.from(h.value).toString()}`).join(',')

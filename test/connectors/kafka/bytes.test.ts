@@ -130,6 +130,7 @@ function lines(): { decoder: RecordDecoder; given: string[] } {
       given.push(`${offset} ${keyStart < 0 ? -1 : keyEnd - keyStart} ${start < 0 ? -1 : end - start}`)
     },
     headers: () => undefined,
+    reject: () => undefined,
     finish: () => {
       throw new Error('not used')
     },

@@ -56,6 +56,9 @@ function textDecoder(): RecordDecoder {
     record: (start, end, offset, timestamp, keyStart, keyEnd) => {
       rows.push([topic, partition, Number(offset), timestamp, text(keyStart, keyEnd), text(start, end), ''])
     },
+    reject: () => {
+      throw new Error('Kafka rejects no record')
+    },
     headers: (headers: readonly RecordHeader[]) => {
       rows[rows.length - 1][6] = headers.map(h => `${h.key}=${h.value && Buffer.from(h.value)}`).join(',')
     },

@@ -1,8 +1,15 @@
 import { describe, expect, test } from 'vitest'
+import { Chunks } from '../../../connectors/pulsar/chunks.ts'
+import { PulsarClient } from '../../../connectors/pulsar/client.ts'
+import { restoredEntry } from '../../../connectors/pulsar/entry-writer.ts'
+import { lastBefore, parseFrom, printFrom, WHOLE } from '../../../connectors/pulsar/message-id.ts'
+import { pulsarSinkOptions } from '../../../connectors/pulsar/options.ts'
+import { TopicProducer } from '../../../connectors/pulsar/producer.ts'
 import { pulsar } from '../../../connectors/pulsar/pulsar.ts'
+import { fullTopicName } from '../../../connectors/pulsar/topic-name.ts'
 import { systemClock } from '../../../src/base/clock.ts'
 import { silentLogger } from '../../../src/base/log.ts'
-import { liveSourceContract, optionValues, sourceContract } from '../../support/connector-contract.ts'
+import { liveSourceContract, optionValues, polledTexts, sourceContract } from '../../support/connector-contract.ts'
 import { broker, missing } from './broker.ts'
 import { asMessages, inPartition0, lines, never, numbers, open, place, placeOf, readAll, readUntil } from './play.ts'
 
@@ -101,6 +108,105 @@ describe.skipIf(missing)('a Pulsar source', () => {
     expect(Object.keys(source.position()).sort()).toEqual(
       ['0', '1', '2'].map(p => `persistent://${topic}-partition-${p}`),
     )
+    await source.close()
+  })
+
+  test('reads messages that came in pieces, from every position', async () => {
+    const topic = 'public/default/pieces'
+    const values = numbers(0, 12).map(n => `${n} ${'piece '.repeat(20 * (Number(n) % 3))}`)
+    for (const [i, codec] of ['NONE/chunked', 'ZSTD/chunked', 'LZ4'].entries())
+      await broker().produce(topic, asMessages(values.slice(4 * i, 4 * i + 4)), codec, codec === 'LZ4' ? 5 : 0)
+    const source = await open(place(topic), true)
+    const seen: string[] = []
+    const positions = [source.position()]
+    for (let polled = await source.poll(1, never); polled.kind !== 'end'; polled = await source.poll(1, never)) {
+      seen.push(...polledTexts(polled))
+      positions[seen.length] = source.position()
+    }
+    await source.close()
+    expect(seen).toEqual(inPartition0(values))
+    for (const [count, position] of positions.entries()) {
+      const again = await open(place(topic), true, JSON.parse(JSON.stringify(position)))
+      expect(await readUntil(again, values.length - count)).toEqual(inPartition0(values.slice(count)))
+      expect((await again.poll(10, never)).kind).toBe('end')
+      await again.close()
+    }
+  })
+
+  test('puts together pieces that lie between one another, also after a restart', () => {
+    const chunks = new Chunks()
+    const add = (text: string, entry: number): unknown => {
+      const [uuid, number, piece] = text.split(' ')
+      const bytes = { metadata: Buffer.from(`${uuid}:`), piece: Buffer.from(piece) }
+      const whole = chunks.add(
+        { uuid, number: Number(number), count: 3, totalBytes: 9, ...bytes },
+        { ledger: 7, entry },
+      )
+      return whole instanceof Uint8Array ? Buffer.from(whole).toString() : whole
+    }
+    const pieces = ['a 0 abc', 'b 0 123', 'a 1 def', 'a 1 def', 'b 1 456', 'a 2 ghi', 'b 2 789']
+    const wholes = pieces.map((text, entry) => [add(text, entry), chunks.first?.entry])
+    expect(wholes).toEqual([
+      [undefined, 0],
+      [undefined, 0],
+      [undefined, 0],
+      [undefined, 0],
+      [undefined, 0],
+      ['a:abcdefghi', 1],
+      ['b:123456789', undefined],
+    ])
+    expect(add('c 1 x', 7)).toBe('broken')
+    const place = { ledger: 7, entry: 5, next: WHOLE, pieces: { ledger: 7, entry: 1 } }
+    expect(printFrom(place)).toBe('7:5:*/7:1')
+    expect(parseFrom('7:5:*/7:1')).toEqual(place)
+    expect(lastBefore(place)).toEqual({ ledger: 7, entry: 0 })
+  })
+
+  test('an entry that cannot be read is a bad record, and the others are read', async () => {
+    const topic = 'public/default/damaged'
+    await broker().produce(topic, asMessages(['a', 'b']))
+    const full = fullTopicName(topic)
+    const { client: where } = pulsarSinkOptions(optionValues(pulsar, place(topic).options))
+    const client = new PulsarClient(where, systemClock, silentLogger)
+    for (const codec of ['none', 'lz4'] as const) {
+      const options = {
+        name: undefined,
+        codec,
+        schema: undefined,
+        resend: true,
+        bufferBytesMax: 1e6,
+        deliveryTimeoutMs: 9000,
+      }
+      const producer = new TopicProducer([full], client, options)
+      await producer.open()
+      producer.lanes[0].add(restoredEntry(Buffer.from('garbage'), 3, 100))
+      await producer.flush()
+    }
+    client.close()
+    await broker().produce(topic, asMessages(['c']))
+    const source = await open(place(topic), true)
+    const texts: string[] = []
+    const reasons: string[] = []
+    for (let polled = await source.poll(10, never); polled.kind !== 'end'; polled = await source.poll(10, never)) {
+      if (polled.kind !== 'rows') continue
+      texts.push(...polledTexts({ ...polled, bad: [] }))
+      reasons.push(...polled.bad.map(b => b.reason))
+    }
+    expect(texts).toEqual(inPartition0(['a', 'b', 'c']))
+    expect(reasons).toEqual([expect.stringContaining('ends before'), expect.stringContaining('lz4')])
+    await source.close()
+  })
+
+  test('reads all topics that match a pattern, also those that come later', async () => {
+    await broker().ask('PUT', 'namespaces/public/rooms')
+    await broker().createTopic('public/rooms/room-1', 2)
+    await broker().produce('public/rooms/hall', asMessages(['not this']))
+    const { url } = broker()
+    const options = { url, topic_pattern: 'public/rooms/room-.*', metadata_refresh_ms: '100' }
+    const source = await open({ options, dataDir: '' }, false)
+    expect(source.partitions()).toEqual(['public/rooms/room-1-partition-0', 'public/rooms/room-1-partition-1'])
+    await broker().produce('public/rooms/room-2', asMessages(['later']))
+    expect(await readUntil(source, 1)).toEqual(['public/rooms/room-2: later'])
     await source.close()
   })
 

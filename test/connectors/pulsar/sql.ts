@@ -69,6 +69,46 @@ describe.skipIf(missing)('Pulsar through SQL', () => {
     expect(closed).toEqual([['2026-01-01 00:00:00+00', '1']])
   })
 
+  test('message ids and times as columns; a subscription that keeps what was not read; bad rows', async () => {
+    const topic = 'public/default/kept'
+    const eventMs = Date.UTC(2026, 0, 1)
+    const ids = await broker().produce(topic, [
+      { value: '{"n":1}', eventMs },
+      { value: '{"n":2}' },
+      { value: 'no json' },
+    ])
+    const server = await connected()
+    await server.query(`CREATE SOURCE kept (n bigint) INCLUDE MESSAGE_ID AS id, EVENT_TIME AS e, PUBLISH_TIME AS t, PRODUCER_NAME AS by
+      WITH (connection = 'pulsar', topic = '${topic}', dead_letter_topic = 'public/default/letters')`)
+    const rows = await server.query(
+      `SELECT id, e::text, t > now() - INTERVAL '1 hour', by LIKE 'standalone-%' FROM kept ORDER BY n`,
+    )
+    expect(rows).toEqual([
+      [ids[0], '2026-01-01 00:00:00+00', 't', 't'],
+      [ids[1], null, 't', 't'],
+    ])
+    await server.query('CREATE MATERIALIZED VIEW sums AS SELECT sum(n) AS s FROM kept')
+    const backlog = async (): Promise<unknown> => {
+      const stats = JSON.stringify(await broker().ask('GET', `persistent/${topic}/stats?getPreciseBacklog=true`))
+      const { subscriptions } = JSON.parse(stats)
+      return subscriptions['tidemark-sums']?.msgBacklog
+    }
+    await expect.poll(backlog, { timeout: 20_000 }).toBe(0)
+    expect(await server.until('SELECT lag FROM tidemark.watermarks', ([row]) => row?.[0] === '0')).toEqual([['0']])
+    expect(await server.query('SELECT rows_bad FROM tidemark.jobs')).toEqual([['1']])
+    expect((await broker().read('public/default/letters')).map(m => m.value)).toEqual(['no json'])
+    await server.stop('SIGKILL')
+    // Each command is an entry of its own, and brokers count entries.
+    await broker().produce(topic, json([{ n: 4 }]))
+    await broker().produce(topic, json([{ n: 8 }]))
+    await expect.poll(backlog, { timeout: 20_000 }).toBe(2)
+    await server.start()
+    expect(await server.until('SELECT s FROM sums', ([[s]]) => s === '15')).toEqual([['15']])
+    await expect.poll(backlog, { timeout: 20_000 }).toBe(0)
+    await server.query('DROP MATERIALIZED VIEW sums')
+    await expect.poll(backlog, { timeout: 20_000 }).toBe(undefined)
+  })
+
   test('a view goes on after kill -9 while its topic is being filled: nothing lost, nothing twice', async () => {
     const topic = 'public/default/filling'
     await broker().createTopic(topic, 3)
