@@ -10,6 +10,7 @@ const benches: Readonly<Record<string, string>> = {
   memory: 'the server idle, with a million groups, under a backlog; start to first answer [groups]',
   'kafka-read': 'reading and decoding from Kafka, by codec [rows]; needs Java',
   'mqtt-read': 'reading and decoding from MQTT against mosquitto_sub [messages]; needs mosquitto',
+  pulsar: 'reading and writing Pulsar against its Java performance tool [messages] [rounds]; needs a JDK',
   'micro/parse': 'SQL parsing',
   'micro/expr': 'generated expressions',
   'micro/json': 'JSON in and out',

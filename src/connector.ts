@@ -225,6 +225,17 @@ export interface SinkContext extends Context {
   readonly instance?: string
 }
 
+/** A topic as SHOW TOPICS lists it. */
+export interface TopicInfo {
+  readonly name: string
+  /** 1 for a topic without partitions. */
+  readonly partitions: number
+  /** Bytes stored. */
+  readonly bytes?: number
+  /** By subscription or group: what it has not read, in the other system's own measure. */
+  readonly backlog?: Readonly<Record<string, number>>
+}
+
 export interface Connector {
   readonly name: string
   /** One sentence for people. */
@@ -240,6 +251,8 @@ export interface Connector {
   readonly keyed?: boolean
   /** What INCLUDE may name besides what records of every connector have, and its type. */
   readonly metadata?: Readonly<Record<string, 'text' | 'timestamptz'>>
+  /** Topics there are, by the names that SELECT … FROM connection."…" takes; for SHOW TOPICS FROM. Only connection options are given. */
+  topics?(context: Omit<SinkContext, 'encoder' | 'instance'>): Promise<readonly TopicInfo[]>
   /** A job that read or wrote with these options is gone for good: lets go of what the other end keeps for it. */
   forget?(context: Omit<SinkContext, 'encoder'>, role: 'source' | 'sink'): Promise<void>
   /** First records of a topic, for columns by sample and for error messages. At most `max`, no waiting for new ones. */

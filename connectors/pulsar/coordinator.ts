@@ -33,8 +33,15 @@ export class TransactionCoordinator {
       const count = await client.partitionCount(COORDINATORS)
       return count === 0 ? undefined : new TransactionCoordinator(client, timeoutMs, seed % count)
     } catch (error) {
-      if (error instanceof EngineError && error.sqlState === '42P01') return undefined
-      throw error
+      if (!(error instanceof EngineError)) throw error
+      if (error.sqlState === '42P01') return undefined
+      if (error.sqlState !== '42501') throw error
+      throw new EngineError('42501', 'the role may not use transactions of Pulsar', {
+        actor: 'external',
+        detail: error.message,
+        hint: "Grant it consume on the namespace pulsar/system; or set delivery = 'at_least_once'.",
+        cause: error,
+      })
     }
   }
 

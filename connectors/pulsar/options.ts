@@ -10,6 +10,7 @@ import {
   wholeNumber,
 } from '../../src/base/option-parsers.ts'
 import type { Option, OptionValues } from '../../src/connector.ts'
+import { Admin } from './admin.ts'
 import { type ClientOptions, parseAddress } from './client.ts'
 import { CODECS, type Codec } from './compression.ts'
 import type { Address } from './connection.ts'
@@ -62,8 +63,11 @@ export interface PulsarSinkOptions {
   readonly transactionTimeoutMs: number
   readonly deliveryTimeoutMs: number
   readonly bufferBytesMax: number
-  /** The broker may make the topic, as it likes. */
+  /** The topic may be made. */
   readonly create: boolean
+  /** How many partitions a topic that is made has; undefined: as the broker likes. */
+  readonly partitions: number | undefined
+  readonly admin: Admin | undefined
 }
 
 function parseUrl(value: string): Address[] {
@@ -77,6 +81,12 @@ function parseUrl(value: string): Address[] {
       `option url = '${value}' must be 'pulsar://host:6650' or 'pulsar+ssl://host:6651'; several hosts with commas`,
     )
   })
+}
+
+function parseAdminUrl(value: string): URL {
+  const url = URL.canParse(value.trim()) ? new URL(value.trim()) : undefined
+  if (url && /^https?:$/.test(url.protocol)) return new URL(url.pathname.endsWith('/') ? url.href : `${url.href}/`)
+  throw new EngineError('22023', `option admin_url = '${value}' must be 'http://host:8080' or 'https://host:8443'`)
 }
 
 function parseTopics(value: string): string[] {
@@ -117,6 +127,12 @@ export const pulsarOptions: readonly Option[] = [
     doc: "Brokers or a proxy, 'pulsar://host:6650'; with TLS 'pulsar+ssl://host:6651'.",
     parse: parseUrl,
     required: true,
+    connection: true,
+  },
+  {
+    name: 'admin_url',
+    doc: "The administration over HTTP, 'http://host:8080' or 'https://host:8443'; to make topics with partitions and for SHOW TOPICS FROM.",
+    parse: parseAdminUrl,
     connection: true,
   },
   {
@@ -240,6 +256,11 @@ export const pulsarOptions: readonly Option[] = [
     default: '16 MB',
   },
   {
+    name: 'partitions',
+    doc: "Sink: partitions of a topic that is made, by way of admin_url; default: the broker's.",
+    parse: wholeNumber('partitions', 0, 100_000),
+  },
+  {
     name: 'create_topic',
     doc: 'Sink: let the broker make the topic when it is not there.',
     parse: booleanWord('create_topic'),
@@ -271,8 +292,15 @@ export function pulsarSinkOptions(values: OptionValues): PulsarSinkOptions {
   const given = values as Partial<Values> // Parsed by `pulsarOptions`.
   if (given.topic?.length !== 1)
     throw new EngineError('22023', 'a Pulsar sink needs one topic', { hint: "Say topic = 'tenant/namespace/topic'." })
+  const client = clientOptions(given)
+  if (given.partitions !== undefined && given.admin_url === undefined)
+    throw new EngineError('22023', 'the option partitions needs admin_url', {
+      hint: "Only the administration makes topics with partitions: admin_url = 'http://host:8080'.",
+    })
   return {
-    client: clientOptions(given),
+    client,
+    partitions: given.partitions,
+    admin: given.admin_url && new Admin(given.admin_url, client.security),
     topic: given.topic[0],
     delivery: given.delivery ?? 'exactly_once',
     exactlyOnce: given.exactly_once,
@@ -284,6 +312,15 @@ export function pulsarSinkOptions(values: OptionValues): PulsarSinkOptions {
     bufferBytesMax: given.buffer_memory ?? 16 << 20,
     create: given.create_topic ?? true,
   }
+}
+
+/** Of a connection alone. Throws 22023 where there is no admin_url. */
+export function pulsarAdmin(values: OptionValues): Admin {
+  const given = values as Partial<Values> // Parsed by `pulsarOptions`.
+  if (given.admin_url) return new Admin(given.admin_url, clientOptions(given).security)
+  throw new EngineError('22023', 'the connection has no admin_url', {
+    hint: "Only the administration lists topics: CREATE CONNECTION … WITH (…, admin_url = 'http://host:8080').",
+  })
 }
 
 function clientOptions(given: Partial<Values>): ClientOptions {
@@ -351,4 +388,6 @@ interface Values {
   delivery_timeout_ms: number
   buffer_memory: number
   create_topic: boolean
+  admin_url: URL
+  partitions: number
 }

@@ -1,5 +1,6 @@
 import type { Connector } from '../../src/connector.ts'
 import { METADATA } from './entry.ts'
+import { listTopics } from './list-topics.ts'
 import { pulsarOptions } from './options.ts'
 import { sampleTopic } from './sample.ts'
 import { PulsarSink } from './sink.ts'
@@ -15,5 +16,6 @@ export const pulsar: Connector = {
   source: context => new PulsarSource(context),
   sink: context => new PulsarSink(context),
   sample: sampleTopic,
+  topics: listTopics,
   forget: (context, role) => (role === 'source' ? forgetSubscriptions(context) : Promise.resolve()),
 }

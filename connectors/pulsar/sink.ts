@@ -10,6 +10,7 @@ import type { Delivery } from './delivery.ts'
 import type { OutgoingMessage } from './entry-writer.ts'
 import { hashOfKey } from './key-hash.ts'
 import { type PulsarSinkOptions, pulsarSinkOptions } from './options.ts'
+import { PartitionProducer } from './partition-producer.ts'
 import { PlainDelivery } from './plain-delivery.ts'
 import { TopicProducer } from './producer.ts'
 import { StagedFiles } from './staged-file.ts'
@@ -80,12 +81,28 @@ export class PulsarSink implements Sink {
   }
 
   async #start(recovered: Prepared | undefined): Promise<void> {
-    const { topic, create } = this.#options
+    const { topic, create, partitions, admin } = this.#options
+    if (create && admin && partitions !== undefined && (await admin.createTopic(topic, partitions)))
+      this.#context.log.info({ topic, partitions }, 'made a Pulsar topic')
     const topics = partitionsOf(topic, await this.#client.partitionCount(topic, create))
     this.#partitions = topics.length
+    await this.#probe(topics[0])
     const mode = recovered ? String(recovered.mode) : undefined
     this.#delivery = await this.#choose(topics, mode)
     await this.#delivery.open(recovered)
+  }
+
+  /** What is wrong with the output itself is told before anything is said of transactions. */
+  async #probe(topic: string): Promise<void> {
+    const { codec, schema } = this.#options
+    const producer = new PartitionProducer(
+      topic,
+      this.#client,
+      { name: undefined, codec, schema, resend: true },
+      () => undefined,
+    )
+    await producer.open()
+    producer.close()
   }
 
   /** From `row` on, to the end of the batch or until an entry is full; the row to go on with. */

@@ -5,8 +5,7 @@ import type { Query } from '../../../grammar/query.ts'
 import type { Describe, Explain, Show } from '../../../grammar/statements.ts'
 import { EngineError, notSupported } from '../../base/errors.ts'
 import { booleanWord } from '../../base/option-parsers.ts'
-import { batchOfRows } from '../../batch/batch.ts'
-import { BIGINT, type Datum, type Schema, TEXT, TIMESTAMPTZ, typeName } from '../../batch/types.ts'
+import { BIGINT, type Datum, type Schema, TIMESTAMPTZ, typeName } from '../../batch/types.ts'
 import { bindConstant } from '../../plan/bind/ddl.ts'
 import { bindQuery } from '../../plan/bind/query.ts'
 import { explain } from '../../plan/explain.ts'
@@ -21,8 +20,10 @@ import { jobOf, qualifiedName } from '../objects.ts'
 import type { ReadRequest } from '../read.ts'
 import type { Result, Statement } from '../session.ts'
 import { shownOptions, shownSql } from '../shown-sql.ts'
-import { batchesOf, firstRows } from '../stream.ts'
+import { firstRows } from '../stream.ts'
 import type { ParameterTypes, Plan } from './plan-statement.ts'
+import { showTopics } from './show-topics.ts'
+import { textPlan } from './text-plan.ts'
 
 /** Columns SUBSCRIBE puts before the relation's own: when, and how many times the row is added (negative: taken back). */
 const CHANGE_FIELDS = [
@@ -162,19 +163,6 @@ export function quoteName(name: string): string {
   return /^[a-z_][a-z0-9_]*$/.test(name) ? name : `"${name.replaceAll('"', '""')}"`
 }
 
-function textPlan(
-  names: readonly string[],
-  tag: string,
-  rows: (signal: AbortSignal) => Promise<readonly (readonly Datum[])[]>,
-): Plan {
-  const schema: Schema = { fields: names.map(name => ({ name, type: TEXT })) }
-  const run = async (_: readonly Datum[], signal: AbortSignal): Promise<Result> => {
-    const batches = batchesOf(batchOfRows(schema, await rows(signal)))
-    return { kind: 'rows', tag, schema, batches }
-  }
-  return { parameterTypes: [], schema, run }
-}
-
 export async function planExplain(ast: Explain, statement: Statement, session: ClientSession): Promise<Plan> {
   const { statement: inner } = ast
   if (ast.analyze) throw notSupported('EXPLAIN ANALYZE', ast.at + 1)
@@ -227,6 +215,7 @@ export async function planShow(ast: Show, session: ClientSession): Promise<Plan>
     const [{ ast: query }] = parseScript(sql)
     if (query?.kind === 'query') return await planQuery(query, [], session)
   }
+  if (what === 'topics' && ast.from.length > 0) return showTopics(ast.from, ast.at, session)
   if (what === 'topics') {
     return textPlan(['topic', 'partitions'], 'SHOW', async () =>
       engine.log.topics().map(t => [t.name, String(t.partitions)]),

@@ -8,6 +8,7 @@ afterAll(stopBroker)
 await import('./names.ts')
 await import('./source.ts')
 await import('./sink.ts')
+await import('./failing.ts')
 await import('./sql.ts')
 // Its tests take the broker away.
 await import('./restart.ts')

@@ -109,6 +109,35 @@ describe.skipIf(missing)('Pulsar through SQL', () => {
     await expect.poll(backlog, { timeout: 20_000 }).toBe(undefined)
   })
 
+  test('topics are made with partitions and listed with their backlog', async () => {
+    const server = await startServer()
+    const address = `url = '${broker().urlTls}', admin_url = '${broker().adminUrlTls}', tls_ca = '${broker().dir}/ca.pem'`
+    await server.query(`CREATE CONNECTION secure TYPE pulsar WITH (${address}, token = '${broker().token('admin')}')`)
+    await broker().ask('PUT', 'namespaces/public/listed')
+    await broker().createTopic('public/listed/plain', 0)
+    await server.query('CREATE SOURCE local (device text, n bigint)')
+    await server.query(`CREATE SINK parted FROM local
+      WITH (connection = 'secure', topic = 'public/listed/parted', partitions = '3', key = 'device')`)
+    await broker().ask('PUT', 'persistent/public/listed/parted-partition-1/subscription/slow', '"earliest"')
+    await server.query(`INSERT INTO local VALUES ('a', 1), ('b', 2), ('c', 3), ('d', 4)`)
+    await server.query(`CREATE SOURCE parts (n bigint) INCLUDE PARTITION AS p, KEY AS k
+      WITH (connection = 'secure', topic = 'public/listed/parted')`)
+    // The hash codes of these strings in Java are 97 to 100.
+    expect(await server.until('SELECT k, p, n FROM parts ORDER BY n', rows => rows.length === 4)).toEqual([
+      ['a', '1', '1'],
+      ['b', '2', '2'],
+      ['c', '0', '3'],
+      ['d', '1', '4'],
+    ])
+    const listed = (await server.query('SHOW TOPICS FROM secure')).filter(([name]) => name?.startsWith('public/listed'))
+    expect(listed).toEqual([
+      ['public/listed.parted', '3', expect.stringMatching(/^[1-9]\d*$/), expect.stringMatching(/^\{"slow":[12]\}$/)],
+      ['public/listed.plain', '1', '0', '{}'],
+    ])
+    await server.query(`CREATE CONNECTION blind TYPE pulsar WITH (url = '${broker().url}')`)
+    await expect(server.query('SHOW TOPICS FROM blind')).rejects.toThrow('has no admin_url')
+  })
+
   test('a view goes on after kill -9 while its topic is being filled: nothing lost, nothing twice', async () => {
     const topic = 'public/default/filling'
     await broker().createTopic(topic, 3)
