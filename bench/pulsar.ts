@@ -125,7 +125,7 @@ async function read(url: string, topic: string, what: string, decoder: RecordDec
 /** The rate that Java's tool gives for all of its run, in millions a second. */
 async function java(broker: PulsarBroker, config: string, ...args: string[]): Promise<Rate> {
   const jars = join(broker.lib, '*')
-  const flags = ['-Xmx512m', `-Dlog4j.configurationFile=${config}`, '-cp', jars]
+  const flags = ['-Xmx2g', `-Dlog4j.configurationFile=${config}`, '-cp', jars]
   const tool = ['org.apache.pulsar.testclient.PulsarPerfTestTool', join(broker.lib, '../conf/client.conf')]
   const { stdout } = await run('java', [...flags, ...tool, ...args], { maxBuffer: 64 << 20 })
   const found = [...stdout.matchAll(/Aggregated throughput stats.*?---\s*([\d.]+)\s*msg\/s/g)].at(-1)

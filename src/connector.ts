@@ -156,6 +156,10 @@ export interface EncodedRecords {
   /** Undefined: records without keys. */
   readonly keyBytes: Uint8Array | undefined
   readonly keyOffsets: Int32Array | undefined
+  /** When each happened, in milliseconds since 1970; −1 where that is not known. Undefined: the moment of writing. */
+  readonly timesMs?: Float64Array
+  /** Of each record. Undefined: none. */
+  readonly headers?: readonly (readonly RecordHeader[])[]
 }
 
 /** Turns rows into records; made by the engine from the DDL, used by a sink. */
@@ -218,11 +222,22 @@ export interface SinkContext extends Context {
   readonly filesOnly?: boolean
   /** Of the rows to come, for options that name columns. */
   readonly schema?: Schema
+  /** Of the values, where they are JSON: a system with a registry may be told. */
+  readonly jsonSchema?: Schema
   /**
    * Of the data directory: two servers may run jobs of one name on one broker. Goes into names that only one of them may use, such as
    * transactional ids. None where nothing is committed.
    */
   readonly instance?: string
+}
+
+/** What the other end itself knows of the records of a topic. */
+export interface KnownRecords {
+  readonly format: 'json' | 'avro' | 'text'
+  /** Of JSON and Avro: their fields, as a schema of Avro. */
+  readonly avroSchema?: string
+  /** More options that a source of such records needs. */
+  readonly options?: Readonly<Record<string, string>>
 }
 
 /** A topic as SHOW TOPICS lists it. */
@@ -249,8 +264,12 @@ export interface Connector {
   readonly files?: boolean
   /** True: a source of it delivers records with keys, null values and changes as upserts need them. */
   readonly keyed?: boolean
+  /** What a sink of it writes of `EncodedRecords` besides values and keys: the options `timestamp` and `headers` name columns for it. */
+  readonly writes?: readonly ('timestamp' | 'headers')[]
   /** What INCLUDE may name besides what records of every connector have, and its type. */
   readonly metadata?: Readonly<Record<string, 'text' | 'timestamptz'>>
+  /** How the records of a topic look, where the other end keeps that. Undefined: it does not know. */
+  describe?(context: Omit<SourceContext, 'decoder' | 'bounded' | 'session'>): Promise<KnownRecords | undefined>
   /** Topics there are, by the names that SELECT … FROM connection."…" takes; for SHOW TOPICS FROM. Only connection options are given. */
   topics?(context: Omit<SinkContext, 'encoder' | 'instance'>): Promise<readonly TopicInfo[]>
   /** A job that read or wrote with these options is gone for good: lets go of what the other end keeps for it. */

@@ -1,8 +1,9 @@
 import type { Clock } from '../../src/base/clock.ts'
 import { EngineError, toEngineError } from '../../src/base/errors.ts'
 import type { Logger } from '../../src/base/log.ts'
-import { brokerError, Command } from './commands.ts'
+import { BrokerError, brokerError, Command, ServerError } from './commands.ts'
 import { type Address, Connection, type Security } from './connection.ts'
+import type { TopicSchema } from './schema.ts'
 
 /** How to reach a cluster. */
 export interface ClientOptions {
@@ -72,6 +73,32 @@ export class PulsarClient {
     const topics: string[] = []
     for (let field = answer.next(); field; field = answer.next()) if (field === 2) topics.push(answer.text)
     return topics
+  }
+
+  /** The newest schema of a topic, with its version; undefined where it has none. */
+  async schemaOf(topic: string): Promise<TopicSchema | undefined> {
+    const connection = await this.#any()
+    const doing = `find the schema of ${topic}`
+    const answer = await connection
+      .request(Command.getSchema, doing, w => w.text(2, topic))
+      .catch((error: unknown) => {
+        // So it says of a topic without a schema, too.
+        if (error instanceof BrokerError && error.code === ServerError.topicNotFound) return undefined
+        throw error
+      })
+    if (!answer) return undefined
+    let [type, data, version] = [0, '', '']
+    for (let field = answer.next(); field; field = answer.next()) {
+      if (field === 5) version = Buffer.from(answer.bytes.subarray(answer.start, answer.end)).toString('hex')
+      else if (field === 4) {
+        const schema = answer.message()
+        for (let inner = schema.next(); inner; inner = schema.next()) {
+          if (inner === 3) data = schema.text
+          else if (inner === 4) type = schema.value
+        }
+      }
+    }
+    return { type, data, version }
   }
 
   /** The connection to the broker that serves a topic, which is that of a partition or one without. */

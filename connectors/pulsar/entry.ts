@@ -14,9 +14,11 @@ export interface Wanted {
   readonly headers: boolean
   /** Of `METADATA`. */
   readonly metadata: readonly string[] | undefined
+  /** Of the schema that values must have, in hexadecimal digits; undefined: any. */
+  readonly schemaVersion: string | undefined
 }
 
-export const NOTHING_ELSE: Wanted = { headers: false, metadata: undefined }
+export const NOTHING_ELSE: Wanted = { headers: false, metadata: undefined, schemaVersion: undefined }
 
 /** What INCLUDE may name of a message of Pulsar besides the usual. */
 export const METADATA = {
@@ -216,6 +218,7 @@ function readEntryFields(frame: Uint8Array, start: number, end: number, wanted: 
   const own = { publishMs: -1, producer: '', codec: 0, unpackedSize: 0, count: -1, marker: false }
   const fields: EntryFields = { ...emptyFields(), ...own }
   const reader = new ProtoReader(frame, start, end)
+  let version = ''
   for (let field = reader.next(); field; field = reader.next()) {
     if (field === 1) {
       if (wanted.metadata) fields.producer = reader.text
@@ -230,10 +233,14 @@ function readEntryFields(frame: Uint8Array, start: number, end: number, wanted: 
     else if (field === 11) fields.count = reader.value
     else if (field === 12) fields.eventMs = reader.value
     else if (field === 13) throw notSupported('a message that its producer encrypted')
+    else if (field === 16 && wanted.schemaVersion !== undefined)
+      version = Buffer.from(frame.subarray(reader.start, reader.end)).toString('hex')
     else if (field === 17) fields.keyIsBase64 = reader.value === 1
     else if (field === 20) fields.marker = true
     else if (field === 25) fields.isNull = reader.value === 1
   }
+  if (wanted.schemaVersion !== undefined && version !== wanted.schemaVersion && !fields.marker)
+    throw new EngineError('22000', `written by version "${version}" of the schema, not "${wanted.schemaVersion}"`)
   return fields
 }
 

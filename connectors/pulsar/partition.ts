@@ -28,6 +28,8 @@ const BEHIND_ALL = { ledger: 2n ** 63n - 1n, entry: 2n ** 63n - 1n }
 export interface PartitionOptions {
   readonly subscription: string
   readonly time: MessageTime
+  /** Of the schema that values must have; undefined: any. */
+  readonly schemaVersion: string | undefined
   /** Bytes that may wait here for polls. */
   readonly bufferBytes: number
 }
@@ -176,7 +178,8 @@ export class PartitionConsumer implements ConsumerInbox {
   /** Gives at most `rowsMax` messages to the decoder and moves the position behind them. False: nothing is there. */
   give(decoder: RecordDecoder, rowsMax: number): boolean {
     let any = false
-    const wanted = { headers: decoder.wantsHeaders, metadata: decoder.wantsMetadata }
+    const { schemaVersion } = this.#options
+    const wanted = { headers: decoder.wantsHeaders, metadata: decoder.wantsMetadata, schemaVersion }
     for (let given = 0; given < rowsMax && !this.#ended; ) {
       const waiting = this.#cursor ? undefined : this.#take()
       if (!this.#cursor && !waiting) break

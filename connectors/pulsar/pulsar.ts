@@ -1,7 +1,8 @@
 import type { Connector } from '../../src/connector.ts'
+import { describeTopic } from './describe.ts'
 import { METADATA } from './entry.ts'
 import { listTopics } from './list-topics.ts'
-import { pulsarOptions } from './options.ts'
+import { pulsarOptions } from './option-list.ts'
 import { sampleTopic } from './sample.ts'
 import { PulsarSink } from './sink.ts'
 import { forgetSubscriptions, PulsarSource } from './source.ts'
@@ -13,9 +14,11 @@ export const pulsar: Connector = {
   options: pulsarOptions,
   keyed: true,
   metadata: METADATA,
+  writes: ['timestamp', 'headers'],
   source: context => new PulsarSource(context),
   sink: context => new PulsarSink(context),
   sample: sampleTopic,
+  describe: describeTopic,
   topics: listTopics,
   forget: (context, role) => (role === 'source' ? forgetSubscriptions(context) : Promise.resolve()),
 }

@@ -40,7 +40,7 @@ export class PulsarSink implements Sink {
 
   constructor(context: SinkContext) {
     this.#context = context
-    this.#options = pulsarSinkOptions(context.options)
+    this.#options = pulsarSinkOptions(context.options, context.jsonSchema)
     this.#client = new PulsarClient(this.#options.client, context.clock, context.log)
   }
 
@@ -107,7 +107,7 @@ export class PulsarSink implements Sink {
 
   /** From `row` on, to the end of the batch or until an entry is full; the row to go on with. */
   #append(delivery: Delivery, records: EncodedRecords, row: number): number {
-    const { bytes, offsets, deleted, keyBytes, keyOffsets, count } = records
+    const { bytes, offsets, deleted, keyBytes, keyOffsets, count, timesMs, headers } = records
     const message = this.#message
     message.value = bytes
     message.keyStart = -1
@@ -115,6 +115,8 @@ export class PulsarSink implements Sink {
     for (let i = row; i < count; i++) {
       message.valueStart = deleted?.[i] === 1 ? -1 : offsets[i]
       message.valueEnd = offsets[i + 1]
+      if (timesMs) message.eventMs = timesMs[i]
+      if (headers) message.properties = headers[i]
       let partition = this.#nextPartition
       if (keyBytes && keyOffsets) {
         this.#setKey(keyBytes, keyOffsets[i], keyOffsets[i + 1])

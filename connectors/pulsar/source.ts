@@ -5,7 +5,8 @@ import type { Polled, Position, Source, SourceContext } from '../../src/connecto
 import { backoffMs, PulsarClient } from './client.ts'
 import { Hold } from './hold.ts'
 import { type From, parseFrom } from './message-id.ts'
-import { type PulsarSourceOptions, pulsarSourceOptions, type StartMessage, type TopicPattern } from './options.ts'
+import type { StartMessage, TopicPattern } from './option-list.ts'
+import { type PulsarSourceOptions, pulsarSourceOptions } from './options.ts'
 import { PartitionConsumer } from './partition.ts'
 import { partitionsOf, shortTopicName, withoutPartition } from './topic-name.ts'
 
@@ -159,10 +160,10 @@ export class PulsarSource implements Source {
   }
 
   #make(name: PartitionName, from: From | 'latest'): PartitionConsumer {
-    const { time, topics } = this.#options
+    const { time, topics, schemaVersion } = this.#options
     const topic = fullName(name)
     const short = topics.length === 1 ? String(Math.max(name.partition, 0)) : shortTopicName(topic)
-    const options = { subscription: this.#subscription, time, bufferBytes: this.#bufferBytes }
+    const options = { subscription: this.#subscription, time, schemaVersion, bufferBytes: this.#bufferBytes }
     const place = { name: short, topic, partition: name.partition }
     return new PartitionConsumer(place, from, this.#client, options, () => this.#bell.ring())
   }

@@ -263,13 +263,15 @@ export function sinkJob(
 ) {
   const keyNames = takeOption(options, 'key', text => text.split(',').map(part => part.trim()))
   takeOption(options, 'primary_key', text => text)
+  const timestampName = takeOption(options, 'timestamp', text => text.trim())
+  const headersName = takeOption(options, 'headers', text => text.trim())
   const external = readExternal(options, name, engine)
   if (!external.connector.sink) throw new EngineError('0A000', `connector "${external.connector.name}" can only read`)
   const { fields } = bound.plan.schema
-  const byName = (column: string): number => {
+  const byName = (column: string, what = 'the key'): number => {
     const index = fields.findIndex(f => f.name === column)
     if (index < 0)
-      throw new EngineError('42703', `the key names column "${column}", which the query does not have`, {
+      throw new EngineError('42703', `${what} names column "${column}", which the query does not have`, {
         hint: fields.map(f => f.name).join(', '),
       })
     return index
@@ -279,7 +281,12 @@ export function sinkJob(
       throw notSupported('PARTITION BY of an expression', expr.at + 1, 'give it a name in the SELECT list')
     return byName(expr.name[expr.name.length - 1])
   })
-  const key = keyNames?.map(byName) ?? partition
+  const beside = (what: 'timestamp' | 'headers', column: string | undefined): number | undefined => {
+    if (column === undefined) return undefined
+    if (external.connector.writes?.includes(what)) return byName(column, `option ${what}`)
+    throw new EngineError('0A000', `connector "${external.connector.name}" does not write the ${what} of records`)
+  }
+  const key = keyNames?.map(column => byName(column)) ?? partition
   if (bound.changing && key.length === 0) {
     throw new EngineError('55000', 'the query changes rows it has already given out, and this sink can only add rows', {
       hint: "EMIT FINAL gives each window once; or name the key of upserts: WITH (key = 'device_id')",
@@ -296,6 +303,8 @@ export function sinkJob(
     format: external.format,
     formatOptions: external.formatOptions,
     key,
+    timestamp: beside('timestamp', timestampName),
+    headers: beside('headers', headersName),
     upsert: bound.changing,
     instance: engine.catalog.instance,
   }

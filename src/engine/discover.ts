@@ -3,7 +3,8 @@ import { parseScript } from '../../grammar/parse.ts'
 import type { Query, TableRef } from '../../grammar/query.ts'
 import type { ColumnDef, CreateRelation } from '../../grammar/statements.ts'
 import { EngineError } from '../base/errors.ts'
-import type { DataType } from '../batch/types.ts'
+import { type DataType, type Field, TEXT } from '../batch/types.ts'
+import type { KnownRecords } from '../connector.ts'
 import { describeAvro } from '../format/format.ts'
 import type { Relation } from '../plan/catalog.ts'
 import { defineSource, readExternal } from './define-source.ts'
@@ -99,7 +100,16 @@ export async function sampledColumns(
   const options = optionTexts(statement.options)
   const named = relation.split('.').slice(1).join('.')
   for (const own of ['timestamp', 'idle_timeout', 'max_future', 'dead_letter_topic']) options.delete(own)
+  const given = options.has('format') || options.has('value_format')
   const { connector, options: texts, format, formatOptions } = readExternal(options, named, engine)
+  const { clock, log, dataDir } = engine.options
+  const context = { options: parseOptionValues(connector, texts), clock, log, job: 'sample', dataDir }
+  if (formatOptions.schemaRegistry === undefined && formatOptions.avroSchema === undefined) {
+    const known = await connector.describe?.(context)
+    const described =
+      known && (known.format === format || !given) ? await withColumns(statement, known, given) : undefined
+    if (described) return described
+  }
   const noColumns = (why: string): EngineError =>
     new EngineError('42P16', `the columns of "${named}" are not known: ${why}`, {
       position: statement.at + 1,
@@ -115,16 +125,38 @@ export async function sampledColumns(
   }
   if (!connector.sample || format !== 'json')
     throw noColumns(`a sample of ${format} by connector ${connector.name} does not tell them`)
-  const { clock, log, dataDir } = engine.options
-  const records = await connector.sample(
-    { options: parseOptionValues(connector, texts), clock, log, job: 'sample', dataDir },
-    SAMPLE_RECORDS,
-  )
+  const records = await connector.sample(context, SAMPLE_RECORDS)
   const types = inferTypes(records)
   if (types.size === 0)
     throw noColumns(records.length === 0 ? 'the topic has no records yet' : 'its records are not JSON objects')
   const { at } = statement
   return { ...statement, columns: [...types].map(([name, kind]) => column(name, namedType(kind, [], at), at)) }
+}
+
+/** The statement with what the topic's own schema says. Undefined where that cannot be columns: a sample may tell more. */
+async function withColumns(
+  statement: CreateRelation,
+  { format, avroSchema, options = {} }: KnownRecords,
+  given: boolean,
+): Promise<CreateRelation | undefined> {
+  const { at } = statement
+  const fields = await fieldsOf(avroSchema).catch((error: unknown) => {
+    if (format === 'json' && error instanceof EngineError) return undefined
+    throw error
+  })
+  if (fields === undefined) return undefined
+  const more = {
+    ...(given ? {} : { format }),
+    ...(format === 'avro' && avroSchema ? { avro_schema: avroSchema } : {}),
+    ...options,
+  }
+  const added = Object.entries(more).map(([name, value]) => ({ name, value, at }))
+  const columns = fields.map(({ name, type }) => column(name, typeNode(type, at), at))
+  return { ...statement, columns, options: [...statement.options, ...added] }
+}
+
+async function fieldsOf(avroSchema: string | undefined): Promise<readonly Field[] | undefined> {
+  return avroSchema === undefined ? [{ name: 'value', type: TEXT }] : await describeAvro({ avroSchema })
 }
 
 /** A column as found: names are folded in SQL, keys are not, so it has the key's own name. */

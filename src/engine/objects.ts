@@ -107,6 +107,9 @@ export interface SinkSpec {
   readonly formatOptions: FormatOptions
   /** Columns of the record's key; empty: none. */
   readonly key: readonly number[]
+  /** Columns of the record's time and headers. */
+  readonly timestamp?: number
+  readonly headers?: number
   /** Rows taken back become null values under their key. False: they are an error. */
   readonly upsert: boolean
   /** See `Catalog.instance`. */

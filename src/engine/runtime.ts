@@ -10,7 +10,7 @@ import type { Operator, SideOutput } from '../dataflow/operator.ts'
 import { SourceNode } from '../dataflow/source-node.ts'
 import { formatDatum } from '../expr/text.ts'
 import { fileFormat } from '../format/files.ts'
-import { createDecoder, createEncoder, type DecodedColumn } from '../format/format.ts'
+import { createDecoder, createEncoder, type DecodedColumn, jsonSchemaOf } from '../format/format.ts'
 import { Aside, type AsideRow } from '../jobs/aside.ts'
 import { Dataflow, type DataflowContext, type DataflowSettings, defaultSettings } from '../jobs/dataflow.ts'
 import { Host, type TurnMark } from '../jobs/host.ts'
@@ -125,6 +125,8 @@ export class Runtime {
           createEncoder(spec.format, written, {
             ...encoding,
             key: spec.key,
+            timestamp: spec.timestamp,
+            headers: spec.headers,
             envelope: spec.upsert ? 'upsert' : 'append',
           }),
         )
@@ -134,6 +136,7 @@ export class Runtime {
       files: compression => fileFormat(spec.format, encoding, compression),
       filesOnly,
       schema,
+      jsonSchema: spec.format === 'json' ? jsonSchemaOf(schema, spec) : undefined,
       instance: spec.instance,
       ...this.#common(job),
     })
@@ -351,6 +354,7 @@ export async function produce(
     encoder,
     files: compression => fileFormat(spec.format, encoding, compression),
     filesOnly,
+    jsonSchema: spec.format === 'json' ? batch.schema : undefined,
     ...{ clock, log, job, dataDir },
   })
   try {

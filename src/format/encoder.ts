@@ -1,7 +1,7 @@
 import type { Batch } from '../batch/batch.ts'
 import { encodeUtf8, isNull } from '../batch/column.ts'
 import type { Schema } from '../batch/types.ts'
-import type { EncodedRecords, RecordEncoder } from '../connector.ts'
+import type { EncodedRecords, RecordEncoder, RecordHeader } from '../connector.ts'
 import { ByteWriter, type Fixed, fixedText } from './byte-writer.ts'
 import { type ValueWriter, valueWriter } from './value-writer.ts'
 
@@ -102,6 +102,10 @@ export class RowEncoder implements RecordEncoder {
   readonly #value: RowWriter
   readonly #key: RowWriter | undefined
   readonly #envelope: Envelope
+  readonly #time: ((batch: Batch, row: number) => number) | undefined
+  readonly #headersOf: ((batch: Batch, row: number) => readonly RecordHeader[]) | undefined
+  #times = new Float64Array(0)
+  #headers: (readonly RecordHeader[])[] = []
   readonly #values = new ByteWriter()
   readonly #keys = new ByteWriter()
   #offsets = new Int32Array(1024)
@@ -113,7 +117,11 @@ export class RowEncoder implements RecordEncoder {
     readonly key: RowWriter | undefined
     readonly envelope: Envelope
     readonly header: Uint8Array | undefined
+    readonly time?: (batch: Batch, row: number) => number
+    readonly headers?: (batch: Batch, row: number) => readonly RecordHeader[]
   }) {
+    this.#time = parts.time
+    this.#headersOf = parts.headers
     this.#value = parts.value
     this.#key = parts.key
     this.#envelope = parts.envelope
@@ -122,6 +130,7 @@ export class RowEncoder implements RecordEncoder {
 
   encode(batch: Batch): EncodedRecords {
     this.#values.at = this.#keys.at = this.#count = 0
+    this.#headers = []
     const { weights, rowCount } = batch
     let deleted: Uint8Array | undefined
     if (weights === undefined) for (let row = 0; row < rowCount; row++) this.#add(batch, row)
@@ -138,6 +147,8 @@ export class RowEncoder implements RecordEncoder {
       deleted,
       keyBytes: this.#key && this.#keys.bytes,
       keyOffsets: this.#key && this.#keyOffsets,
+      timesMs: this.#time && this.#times,
+      headers: this.#headersOf && this.#headers,
     }
   }
 
@@ -160,9 +171,20 @@ export class RowEncoder implements RecordEncoder {
       this.#keyOffsets = doubled(this.#keyOffsets)
     }
     this.#offsets[next] = this.#values.at
+    if (this.#time !== undefined) this.#setTime(next - 1, this.#time(batch, row))
+    if (this.#headersOf !== undefined) this.#headers.push(this.#headersOf(batch, row))
     if (this.#key === undefined) return
     this.#key(batch, row, this.#keys)
     this.#keyOffsets[next] = this.#keys.at
+  }
+
+  #setTime(record: number, timeMs: number): void {
+    if (record >= this.#times.length) {
+      const times = new Float64Array(this.#offsets.length)
+      times.set(this.#times)
+      this.#times = times
+    }
+    this.#times[record] = timeMs
   }
 
   /** One record a key: its row that is added and not taken back again, else a deletion if anything was taken back. */

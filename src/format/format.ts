@@ -7,6 +7,7 @@ import { avroRow, avroSchemaOf } from './avro/encode.ts'
 import { AvroReader } from './avro/reader.ts'
 import { type RegistryOptions, SchemaRegistry } from './avro/registry.ts'
 import { type AvroType, dataTypeOfAvro, parseAvroSchema } from './avro/schema.ts'
+import { headersOfRow, timeOfRow } from './beside-values.ts'
 import { ByteWriter } from './byte-writer.ts'
 import { CsvReader, delimiterByte } from './csv-reader.ts'
 import { csvRow, type Envelope, jsonRow, RowEncoder, rawRow, writeField } from './encoder.ts'
@@ -175,6 +176,10 @@ export interface EncodeOptions {
   /** CSV: default a comma. */
   readonly delimiter?: string
   readonly envelope?: Envelope
+  /** Column that tells when a record happened. */
+  readonly timestamp?: number
+  /** Column that holds a record's headers; JSON leaves it out of the value. */
+  readonly headers?: number
   /** Avro: the registry, and the subject under which the schema of the rows is registered. */
   readonly registry?: RegistryOptions
   readonly schemaSubject?: string
@@ -196,10 +201,12 @@ export function createEncoder(format: FormatName, schema: Schema, options: Encod
     throw new EngineError('22023', 'a raw key is one column', { hint: "Use key_format = 'json' for several." })
   }
   const keyRow = key.length === 0 ? undefined : keyFormat === 'raw' ? rawRow(schema, key[0]) : jsonRow(schema, key)
-  const base = { key: keyRow, envelope, header: undefined }
+  const time = options.timestamp === undefined ? undefined : timeOfRow(schema, options.timestamp)
+  const headers = options.headers === undefined ? undefined : headersOfRow(schema, options.headers)
+  const base = { key: keyRow, envelope, header: undefined, time, headers }
   switch (format) {
     case 'json':
-      return new RowEncoder({ ...base, value: jsonRow(schema) })
+      return new RowEncoder({ ...base, value: jsonRow(schema, jsonColumns(schema, options.headers)) })
     case 'csv': {
       const delimiter = delimiterByte(options.delimiter ?? ',')
       const header = options.header === false ? undefined : headerLine(schema, delimiter)
@@ -225,11 +232,20 @@ function noRecords(format: FormatName): EngineError {
   return new EngineError('0A000', `format ${format} has files, and no records`)
 }
 
+/** What a JSON value holds of rows of `schema`. */
+export function jsonSchemaOf(schema: Schema, { headers }: Pick<EncodeOptions, 'headers'>): Schema {
+  return { fields: jsonColumns(schema, headers).map(c => schema.fields[c]) }
+}
+
+function jsonColumns(schema: Schema, headers: number | undefined): number[] {
+  return schema.fields.flatMap((_, c) => (c === headers ? [] : [c]))
+}
+
 /** `open` registers the schema; records then begin with its id. */
 function avroEncoder(
   schema: Schema,
   { registry, schemaSubject }: EncodeOptions,
-  base: Pick<ConstructorParameters<typeof RowEncoder>[0], 'key' | 'envelope' | 'header'>,
+  base: Omit<ConstructorParameters<typeof RowEncoder>[0], 'value'>,
 ): RecordEncoder {
   if (registry === undefined || schemaSubject === undefined) {
     throw new EngineError('22023', 'format avro writes with a schema registry, so that readers find the schema', {

@@ -138,6 +138,67 @@ describe.skipIf(missing)('Pulsar through SQL', () => {
     await expect(server.query('SHOW TOPICS FROM blind')).rejects.toThrow('has no admin_url')
   })
 
+  test('schemas of the registry give the columns, and a sink may register its own', async () => {
+    const server = await connected()
+    const record = (fields: readonly object[]): object => ({ type: 'record', name: 'r', fields })
+    const schema = record([
+      { name: 'device', type: ['null', 'string'], default: null },
+      { name: 'n', type: 'long' },
+    ])
+    for (const type of ['AVRO', 'JSON'] as const) {
+      const topic = `registered-${type.toLowerCase()}`
+      await broker().produceRecords(`public/default/${topic}`, type, schema, [
+        ['a', 1],
+        ['ü', 2 ** 40],
+      ])
+      const rows = await server.query(
+        `SELECT device, n, pg_typeof(n) FROM pulsar."public/default"."${topic}" ORDER BY n`,
+      )
+      expect(rows, type).toEqual([
+        ['a', '1', 'bigint'],
+        ['ü', '1099511627776', 'bigint'],
+      ])
+    }
+    const next = record([
+      { name: 'device', type: ['null', 'string'], default: null },
+      { name: 'm', type: 'long', default: 0 },
+      { name: 'n', type: 'long', default: 0 },
+    ])
+    await server.query(`CREATE SOURCE versions WITH (connection = 'pulsar', topic = 'public/default/registered-avro')`)
+    await broker().produceRecords('public/default/registered-avro', 'AVRO', next, [['b', 3]])
+    await server.query('CREATE MATERIALIZED VIEW total AS SELECT sum(n) AS s FROM versions')
+    const reasons = 'SELECT reason FROM tidemark.bad_rows'
+    expect(await server.until(reasons, rows => rows.length > 0)).toEqual([[expect.stringContaining('version')]])
+
+    await server.query('CREATE SOURCE readings (device text, n bigint, at timestamptz, tags jsonb)')
+    const columns = 'device, n, at, tags'
+    await server.query(`CREATE SINK typed AS SELECT ${columns} FROM readings WITH (connection = 'pulsar',
+      topic = 'public/default/typed', schema = 'json', timestamp = 'at', headers = 'tags', key = 'device')`)
+    expect(await server.query('SELECT * FROM pulsar."public/default".typed')).toEqual([])
+    await server.query(
+      `INSERT INTO readings VALUES ('a', 1, '2026-01-01 00:00:00+00', '{"room":"r1","level":2}'), ('b', 2, NULL, NULL)`,
+    )
+    const typed = async (): Promise<unknown> => await broker().read('public/default/typed')
+    await expect.poll(typed, { timeout: 20_000 }).toEqual([
+      {
+        ...{ partition: 0, key: 'a', eventMs: Date.UTC(2026, 0, 1), properties: '{level=2, room=r1}' },
+        value: '{"device":"a","n":1,"at":"2026-01-01T00:00:00.000Z"}',
+      },
+      { partition: 0, key: 'b', eventMs: 0, properties: '{}', value: '{"device":"b","n":2,"at":null}' },
+    ])
+    const registered = JSON.stringify(await broker().ask('GET', 'schemas/public/default/typed/schema'))
+    expect(JSON.parse(registered)).toMatchObject({ type: 'JSON', version: 0 })
+    const other = `CREATE SINK wrong AS SELECT n AS device FROM readings
+      WITH (connection = 'pulsar', topic = 'public/default/typed', schema = 'json')`
+    await expect(server.query(other)).rejects.toMatchObject({
+      code: '42804',
+      message: expect.stringContaining('typed'),
+    })
+    await expect(
+      server.query(`CREATE SINK k AS SELECT n FROM readings WITH (topic = 'e', timestamp = 'n')`),
+    ).rejects.toMatchObject({ code: '0A000' })
+  })
+
   test('a view goes on after kill -9 while its topic is being filled: nothing lost, nothing twice', async () => {
     const topic = 'public/default/filling'
     await broker().createTopic(topic, 3)
