@@ -154,7 +154,9 @@ export class Catalog {
     if (object.kind === 'connection' || object.kind === 'sink') return undefined
     if (object.kind === 'view') return { name, kind: 'query', query: object.query, columns: object.columns }
     if (object.kind === 'source') {
-      return { name, kind: 'source', schema: object.schema, watermark: object.spec.watermark, changing: false }
+      const { watermark, upsertKey } = object.spec
+      const { schema } = object
+      return { name, kind: 'source', schema, watermark, changing: upsertKey !== undefined, uniqueKey: upsertKey }
     }
     const { schema, eventTime, changing, uniqueKey } = object
     return { name, kind: 'view', schema, eventTime, changing, uniqueKey }

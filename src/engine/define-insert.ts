@@ -60,7 +60,7 @@ export function defineInsert(
 ): SinkObject | undefined {
   if (!ast.query || ast.query.body.kind === 'values' || insertedAtOnce(ast, context, engine)) return undefined
   const { source, bound, plan, used } = bindInsert(ast, context, engine, 'standing')
-  if (bound.changing) {
+  if (bound.changing && !source.spec.upsertKey) {
     throw new EngineError(
       '55000',
       'the query changes rows it has already given out, and a topic can only be added to',
@@ -71,7 +71,7 @@ export function defineInsert(
     )
   }
   refuseCircle(source, used, ast, engine)
-  const { fields, timeFormats } = writtenSpec(source)
+  const { fields, timeFormats, key } = writtenSpec(source)
   const { connector, options, format, formatOptions } = source.spec
   const definition: JobDefinition = {
     kind: 'sink',
@@ -82,8 +82,8 @@ export function defineInsert(
       options,
       format,
       formatOptions,
-      key: [],
-      upsert: false,
+      key,
+      upsert: key.length > 0,
       instance: engine.catalog.instance,
       timeFormats,
     },

@@ -9,6 +9,7 @@ import { FORMAT_OPTIONS } from './format-options.ts'
 import { type ConnectionObject, type FormatOptions, qualifiedName, type SourceSpec } from './objects.ts'
 import { connectorOptions, optionTexts, takeOption } from './options.ts'
 import { checkMetadata, sourceColumns } from './source-columns.ts'
+import { DELETED } from './upserts.ts'
 
 /** Names that other engines' users give to options of ours. */
 const ALIASES: Readonly<Record<string, string>> = {
@@ -113,9 +114,13 @@ export function defineSource(
   const external = readExternal(options, relation.split('.').slice(1).join('.'), lookup)
   if (!external.connector.source)
     throw new EngineError('0A000', `connector "${external.connector.name}" can only write`)
-  const { columns, computed } = sourceColumns(statement, timeZone)
-  checkMetadata(columns, external.connector)
-  const fields = columns.map(({ name, type }) => ({ name, type }))
+  const { columns: declared, computed } = sourceColumns(statement, timeZone)
+  checkMetadata(declared, external.connector)
+  const fields = declared.map(({ name, type }) => ({ name, type }))
+  const upsertKey = keyColumns(statement, fields, external.connector)
+  const columns = upsertKey
+    ? [...declared.map((c, i) => (upsertKey.includes(i) ? { ...c, fromKey: true } : c)), DELETED]
+    : declared
   if (statement.watermarks.length > 1) throw notSupported('a second watermark', statement.watermarks[1].at + 1)
   const [watermark] = statement.watermarks
   const named = timestampColumn === undefined ? undefined : { column: indexOf(fields, timestampColumn), delayMicros: 0 }
@@ -130,13 +135,38 @@ export function defineSource(
       formatOptions: external.formatOptions,
       columns,
       computed,
-      watermark: watermark ? bindWatermark(watermark, { fields }) : named,
+      ...(upsertKey && { upsertKey }),
+      // A row that is replaced may be of any time: there is no watermark behind which all is known.
+      watermark: upsertKey ? undefined : watermark ? bindWatermark(watermark, { fields }) : named,
       idleTimeoutMs,
       // A recorded file or the past of a topic has no wall clock to be ahead of, but its rows are behind it anyway.
       maxFutureMs: maxFutureMs ?? 300_000,
       deadLetterTopic,
     },
   }
+}
+
+/** The columns of PRIMARY KEY. */
+function keyColumns(
+  { primaryKey, columns, at }: CreateRelation,
+  fields: readonly Field[],
+  connector: Connector,
+): readonly number[] | undefined {
+  if (primaryKey.length === 0) return undefined
+  if (!connector.keyed) {
+    throw new EngineError('0A000', `records of connector "${connector.name}" have no keys`, {
+      position: at + 1,
+      hint: 'Leave out PRIMARY KEY.',
+    })
+  }
+  return primaryKey.map(name => {
+    const index = fields.findIndex(f => f.name === name)
+    if (index < 0) throw new EngineError('42703', `column "${name}" named in key does not exist`, { position: at + 1 })
+    if (columns.at(index)?.generated) {
+      throw new EngineError('42P16', `the key column "${name}" must not be generated`, { position: at + 1 })
+    }
+    return index
+  })
 }
 
 function indexOf(fields: readonly Field[], name: string): number {

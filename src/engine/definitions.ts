@@ -8,7 +8,7 @@ import type {
   CreateRelation,
   CreateSink,
   CreateView,
-  Option as OptionNode,
+  Option,
   Statement as StatementNode,
 } from '../../grammar/statements.ts'
 import { EngineError, notSupported } from '../base/errors.ts'
@@ -104,15 +104,12 @@ async function defineRelation(ast: CreateRelation, context: StatementContext, en
   const names = targetName(ast.name, ast.at)
   const relation = `${names.schemaName}.${names.shortName}`
   const external = ast.options.some(o => ['connector', 'connection', 'topic', 'kafka_topic'].includes(o.name))
-  // Flink calls an append-only topic a table too; with a key it holds upserts.
-  if (ast.relation === 'table' && (!external || ast.primaryKey.length > 0)) {
-    throw notSupported(
-      external ? 'CREATE TABLE over a topic (upserts by key)' : 'CREATE TABLE',
-      ast.at + 1,
-      'CREATE SOURCE reads a topic; INSERT produces to it',
-    )
+  // Flink and ksqlDB call a topic of theirs a table too; another one has a topic of its own.
+  const ownTopic = ast.relation === 'table' && !external ? tableTopic(names.shortName) : undefined
+  if (ownTopic !== undefined && ast.columns.length === 0) {
+    throw new EngineError('42601', 'a table needs columns', { position: ast.at + 1 })
   }
-  let statement = ast
+  let statement = ownTopic === undefined ? ast : { ...ast, options: [...ast.options, ...tableOptions(ownTopic, ast)] }
   let { sql } = context
   if (ast.columns.length === 0) {
     // A restart must not depend on what is in the topic then: the columns found become part of the statement.
@@ -120,8 +117,18 @@ async function defineRelation(ast: CreateRelation, context: StatementContext, en
     sql = print(statement)
   }
   const { spec, fields, needs } = defineSource(statement, relation, engine, context.timeZone)
-  const flavour = ast.relation === 'stream' ? 'stream' : 'source'
-  return { kind: 'source', flavour, ...common(ast, { ...context, sql }, needs), schema: { fields }, spec }
+  const flavour = ast.relation
+  return { kind: 'source', flavour, ...common(ast, { ...context, sql }, needs), schema: { fields }, spec, ownTopic }
+}
+
+/** A table's rows are the newest records of a topic of its own: durable, and a changing input like any topic with a key. */
+function tableTopic(name: string): string {
+  return `tidemark.table.${name}`
+}
+
+function tableOptions(topic: string, { primaryKey, at }: CreateRelation): Option[] {
+  const values = { topic, ...(primaryKey.length > 0 && { cleanup_policy: 'compact' }) }
+  return Object.entries(values).map(([name, value]) => ({ name, value, at }))
 }
 
 function definePlainView(ast: CreateView, context: StatementContext, engine: Engine): CatalogObject {
@@ -254,7 +261,7 @@ const BROKERS = new Set(['kafka', 'pulsar'])
 /** The job that writes a query's rows somewhere; refuses changes that the other end could not tell from additions. */
 export function sinkJob(
   bound: BoundStanding,
-  options: Map<string, OptionNode>,
+  options: Map<string, Option>,
   name: string,
   partitionBy: readonly Expr[],
   context: StatementContext,
@@ -355,7 +362,7 @@ function renamed(schema: Schema, names: readonly string[]): Schema {
   return { fields: schema.fields.map((f, i) => ({ name: names[i] ?? f.name, type: f.type })) }
 }
 
-function refuseRest(options: ReadonlyMap<string, OptionNode>, known: readonly string[]): void {
+function refuseRest(options: ReadonlyMap<string, Option>, known: readonly string[]): void {
   for (const { name, at } of options.values()) {
     throw new EngineError('22023', `there is no option "${name}" here`, {
       position: at + 1,

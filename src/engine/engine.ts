@@ -176,6 +176,8 @@ export class Engine implements SessionFactory, ConnectorLookup {
   async create(object: CatalogObject): Promise<void> {
     const name = qualifiedName(object)
     const job = jobOf(object)
+    // What an earlier table of the name left when the program died between its end and that of its topic.
+    if (object.kind === 'source' && object.ownTopic !== undefined) await this.#dropTopic(object.ownTopic)
     this.catalog.objects.set(name, object)
     try {
       if (job) await this.#startJob(name, job, object)
@@ -203,14 +205,15 @@ export class Engine implements SessionFactory, ConnectorLookup {
       )
     }
     const dropped = [...dependants.map(qualifiedName).reverse(), name]
-    const jobs = dropped.map(each => {
-      const object = this.catalog.objects.get(each)
-      return object && jobOf(object)
-    })
+    const objects = dropped.map(each => this.catalog.objects.get(each))
+    const jobs = objects.map(object => object && jobOf(object))
     for (const each of dropped) this.catalog.objects.delete(each)
     // First the catalog: a job found there after a crash, its checkpoint gone already, would write all its output again.
     await this.catalog.save()
     for (const [i, job] of jobs.entries()) if (job) await this.#removeJob(dropped[i], job)
+    for (const object of objects) {
+      if (object?.kind === 'source' && object.ownTopic !== undefined) await this.#dropTopic(object.ownTopic)
+    }
     return dropped
   }
 
@@ -260,6 +263,10 @@ export class Engine implements SessionFactory, ConnectorLookup {
     const whole: ReadRequest = { ...request, given }
     const host = home === undefined ? this.supervisor.leastLoaded() : this.#hostOf(home)
     yield* host.read(home, whole, signal)
+  }
+
+  async #dropTopic(name: string): Promise<void> {
+    if (this.log.findTopic(name)) await this.log.dropTopic(name)
   }
 
   #hostOf(dataflow: string): JobHost {
@@ -356,12 +363,13 @@ export class Engine implements SessionFactory, ConnectorLookup {
     return sources
   }
 
-  /** Writes rows to a source's topic; resolves when they are durable and visible. */
+  /** Writes rows to a source's topic; resolves when they are durable and visible. Where it has a key, rows taken back are deletions. */
   async produce(object: SourceObject, rows: Batch): Promise<void> {
     const { spec } = object
-    const { fields, timeFormats } = writtenSpec(object)
+    const { fields, timeFormats, key } = writtenSpec(object)
     const columns = writtenColumns(spec).map(i => rows.columns[i])
-    await produce({ ...spec, timeFormats }, createBatch({ fields }, rows.rowCount, columns), this.options)
+    const batch = createBatch({ fields }, rows.rowCount, columns, rows.weights)
+    await produce({ ...spec, timeFormats, key }, batch, this.options)
   }
 }
 

@@ -31,6 +31,8 @@ export interface SourceObject extends Common {
   readonly flavour: 'source' | 'stream' | 'table'
   readonly schema: Schema
   readonly spec: SourceSpec
+  /** CREATE TABLE: the topic that holds its rows and goes with it. */
+  readonly ownTopic?: string
   /** CREATE STREAM … AS: the job that fills the topic. */
   readonly job?: JobObject
 }
@@ -89,8 +91,10 @@ export interface SourceSpec {
   readonly options: Readonly<Record<string, string>>
   readonly format: FormatName
   readonly formatOptions: FormatOptions
-  /** Every column of the relation, in order. */
+  /** Every column of the relation, in order; with `upsertKey` also `DELETED` behind them. */
   readonly columns: readonly DecodedColumn[]
+  /** Columns that no two rows share: a record replaces the row with its key, one without a value deletes it. */
+  readonly upsertKey?: readonly number[]
   /** Generated columns by index, over all columns of the relation, and the time zone they are computed in. */
   readonly computed?: { readonly exprs: Readonly<Record<number, Expr>>; readonly timeZone: string }
   readonly watermark?: { readonly column: number; readonly delayMicros: number }

@@ -10,8 +10,9 @@ import { pickColumns, type RowReader, readBatches, rowsOf } from '../state/row-s
 import { buildPlan } from './build.ts'
 import type { SourceSpec } from './objects.ts'
 import { BatchQueue } from './queue.ts'
-import type { Runtime } from './runtime.ts'
+import { firstColumns, type Runtime } from './runtime.ts'
 import { soughtValues } from './sought-values.ts'
+import { upsertScan } from './upserts.ts'
 
 /** A read (bounded), a subscription, or the plain contents of a view, as plain data for the thread that runs it. */
 export type ReadRequest = {
@@ -118,19 +119,25 @@ async function* runRead(
       return node
     },
     scan: scan => {
-      const node = graph.addInput(scan.schema)
       const spec = request.sources[scan.relation]
+      const upsert = spec && upsertScan(spec, scan, { final: true, side: undefined })
+      const node = graph.addInput(upsert?.decoded ?? scan.schema)
       const given = request.given[scan.relation]
       if (given) rows.push({ node, reader: readBatches(given.map(b => pickColumns(b, scan.columns))) })
       else if (openRows) opened.push({ node, scan, batches: openRows(scan.relation) })
       else if (spec)
-        topics.push({ node, open: () => expectRuntime(runtime).openSource(spec, scan, { job: 'read', bounded: true }) })
+        topics.push({
+          node,
+          open: () => expectRuntime(runtime).openSource(spec, upsert ?? scan, { job: 'read', bounded: true }),
+        })
       else {
         assert(dataflow !== undefined, `${scan.relation} is read where it lives`)
         const { view } = expectRuntime(runtime).view(dataflow.graph, scan.relation)
         rows.push({ node, reader: view.read(scan.columns, soughtValues(scan)) })
       }
-      return node
+      if (!upsert) return node
+      const newest = graph.add(upsert.operator, [node])
+      return upsert.hasMore ? graph.add(firstColumns(upsert.operator.schema, scan.schema), [newest]) : newest
     },
   })
   graph.add(output, [root])

@@ -33,6 +33,7 @@ import { parseOptionValues } from './options.ts'
 import type { BatchQueue } from './queue.ts'
 import { type ReadRequest, runRequest } from './read.ts'
 import { writtenColumns } from './source-columns.ts'
+import { upsertScan } from './upserts.ts'
 import { writingTimes } from './written-rows.ts'
 
 interface PlacedView {
@@ -188,7 +189,8 @@ export class Runtime {
     }
     const scanSource = (scan: Scan): NodeId => {
       const spec = specs[scan.relation]
-      const node = input(scan.schema)
+      const upsert = upsertScan(spec, scan, { final: false, side })
+      const node = input(upsert?.decoded ?? scan.schema)
       const { watermark } = scan
       const { idleTimeoutMs, maxFutureMs } = spec
       const id = `${scan.relation.replace(/^public\./, '')}${sources.length === 0 ? '' : `#${sources.length + 1}`}`
@@ -196,7 +198,7 @@ export class Runtime {
       const session = definition && [job.name.replace(/^public\./, ''), ...nth, definition.instance].join('-')
       sources.push({
         id,
-        source: this.openSource(spec, scan, { job: job.name, bounded: false, session }),
+        source: this.openSource(spec, upsert ?? scan, { job: job.name, bounded: false, session }),
         node: new SourceNode({
           graph,
           input: node,
@@ -205,7 +207,9 @@ export class Runtime {
         }),
         deadLetters: this.#deadLetters(spec, job.name),
       })
-      return node
+      if (!upsert) return node
+      const rows = add(upsert.operator, [node])
+      return upsert.hasMore ? add(firstColumns(upsert.operator.schema, scan.schema), [rows]) : rows
     }
     const given = (scan: Scan): NodeId => {
       const node = input(scan.schema)
@@ -300,6 +304,11 @@ export function pickColumns(schema: Schema, columns: readonly number[]): Project
   })
 }
 
+/** The columns that come first in what is given. */
+export function firstColumns(from: Schema, wanted: Schema): Project {
+  return pickColumns(from, [...wanted.fields.keys()])
+}
+
 function deliverAll(graph: Graph, node: NodeId, batches: Iterable<Batch>): void {
   for (const batch of batches) graph.deliver(node, 0, batch)
 }
@@ -327,9 +336,14 @@ class Output implements Operator {
 /** Rows kept of each job in tidemark.late_rows and tidemark.bad_rows together: enough to see what is wrong, little enough to forget. */
 export const ASIDE_ROWS_MAX = 10_000
 
-/** Writes rows to a topic through a sink of their own, once, without a transaction. Resolves when they are durable and visible. */
+/**
+ * Writes rows to a topic through a sink of their own, once, without a transaction; with a key rows taken back are deletions. Resolves when
+ * they are durable and visible.
+ */
 export async function produce(
-  spec: Pick<SourceSpec, 'connector' | 'options' | 'format' | 'formatOptions'> & Pick<SinkSpec, 'timeFormats'>,
+  spec: Pick<SourceSpec, 'connector' | 'options' | 'format' | 'formatOptions'> &
+    Pick<SinkSpec, 'timeFormats'> &
+    Partial<Pick<SinkSpec, 'key'>>,
   batch: Batch,
   environment: {
     readonly connectors: readonly Connector[]
@@ -344,7 +358,9 @@ export async function produce(
   if (!connector?.sink) throw new EngineError('0A000', `connector "${spec.connector}" can only read`)
   const known = connector.options.map(o => o.name)
   const options = known.includes('delivery') ? { ...spec.options, delivery: 'at_least_once' } : spec.options
-  const encoding = encodeOptions(spec.formatOptions)
+  const key = spec.key ?? []
+  const keyed = { key, envelope: key.length > 0 ? ('upsert' as const) : ('append' as const) }
+  const encoding = { ...encodeOptions(spec.formatOptions), ...keyed }
   const filesOnly = spec.format === 'parquet'
   const encoder = filesOnly
     ? noRecords

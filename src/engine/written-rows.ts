@@ -10,17 +10,21 @@ import { writtenColumns } from './source-columns.ts'
 export interface WrittenSpec {
   readonly fields: readonly Field[]
   readonly timeFormats: readonly (string | undefined)[]
+  /** Of the record's key; none: records without keys. */
+  readonly key: readonly number[]
 }
 
 /** How a source's own records look. Throws 0A000 when a column lies deeper in them than a row can say. */
 export function writtenSpec({ spec, shortName }: SourceObject): WrittenSpec {
-  const columns = writtenColumns(spec).map(i => spec.columns[i])
+  const written = writtenColumns(spec)
+  const columns = written.map(i => spec.columns[i])
   const nested = columns.find(c => c.path !== undefined && c.path !== `$.${c.name}`)
   if (nested)
     throw notSupported(`INSERT into "${shortName}", whose column "${nested.name}" is read from ${nested.path}`)
   return {
     fields: columns.map(({ name, type }) => ({ name, type })),
     timeFormats: columns.map(c => (epochUnit(c.timeFormat) === undefined ? undefined : c.timeFormat)),
+    key: (spec.upsertKey ?? []).map(k => written.indexOf(k)),
   }
 }
 

@@ -13,6 +13,7 @@ import { CsvReader, delimiterByte } from './csv-reader.ts'
 import { csvRow, type Envelope, jsonRow, RowEncoder, rawRow, writeField } from './encoder.ts'
 import { JsonDecoder } from './json-decoder.ts'
 import { pathTree } from './json-path.ts'
+import { KeyReader } from './key-reader.ts'
 import { type Metadata, RowDecoder, type ValueReader } from './row-decoder.ts'
 import { Slot } from './slot.ts'
 import { TextReader } from './text-reader.ts'
@@ -32,6 +33,8 @@ export interface DecodedColumn {
   readonly timeFormat?: string
   /** Filled from the record instead of its value: an INCLUDE column. */
   readonly metadata?: Metadata
+  /** The record's key says it, where it has one; else the value does. */
+  readonly fromKey?: boolean
 }
 
 /** How to read; each format knows its own. */
@@ -93,7 +96,9 @@ export function createDecoder(
     }
   }
   const framing = format === 'csv' ? { mode: format, delimiter: delimiterByte(options.delimiter ?? ',') } : undefined
-  return new RowDecoder({ slots, metadata, reader: reader(), texts, arena, framing })
+  const keySlots = columns.flatMap((c, i) => (c.fromKey ? [slots[i]] : []))
+  const keyReader = keySlots.length > 0 ? new KeyReader(keySlots, texts, arena) : undefined
+  return new RowDecoder({ slots, metadata, reader: reader(), keyReader, texts, arena, framing })
 }
 
 function avroSchemas({ registry, avroSchema }: DecodeOptions): SchemaRegistry | AvroType {
@@ -156,6 +161,7 @@ const METADATA_TYPES: Readonly<Record<Metadata, readonly string[]>> = {
   producer_name: ['text', 'varchar'],
   publish_time: ['timestamptz', 'timestamp'],
   event_time: ['timestamptz', 'timestamp'],
+  deleted: ['boolean'],
 }
 
 function checkMetadata(slot: Slot, metadata: Metadata): void {

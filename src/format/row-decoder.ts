@@ -10,7 +10,7 @@ import type { TextReader } from './text-reader.ts'
 import { textFault } from './utf8.ts'
 
 /** What an INCLUDE column is filled with. */
-export type Metadata = 'key' | 'partition' | 'offset' | 'timestamp' | 'headers' | 'topic' | OwnMetadata
+export type Metadata = 'key' | 'partition' | 'offset' | 'timestamp' | 'headers' | 'topic' | 'deleted' | OwnMetadata
 /** What only some connectors know of a record. */
 export type OwnMetadata = (typeof OWN_METADATA)[number]
 export const OWN_METADATA = ['message_id', 'publish_time', 'event_time', 'producer_name'] as const
@@ -74,6 +74,7 @@ export class RowDecoder implements RecordDecoder {
   readonly #textSlots: readonly Slot[]
   readonly #metadata: readonly MetadataSlot[]
   readonly #reader: ValueReader
+  readonly #keyReader: ValueReader | undefined
   readonly #texts: TextReader
   readonly #arena: Arena
   readonly #cursor: LineCursor = { at: 0, row: 0 }
@@ -97,6 +98,8 @@ export class RowDecoder implements RecordDecoder {
     readonly slots: readonly Slot[]
     readonly metadata: readonly MetadataSlot[]
     readonly reader: ValueReader
+    /** Sets columns from the record's key, where it has one. */
+    readonly keyReader?: ValueReader
     readonly texts: TextReader
     readonly arena: Arena
     readonly framing?: Framing
@@ -105,6 +108,7 @@ export class RowDecoder implements RecordDecoder {
     this.#slots = slots
     this.#metadata = metadata
     this.#reader = parts.reader
+    this.#keyReader = parts.keyReader
     this.#texts = parts.texts
     this.#arena = parts.arena
     this.framing = parts.framing
@@ -154,7 +158,12 @@ export class RowDecoder implements RecordDecoder {
       if (verdict === 'wait') this.#wait(start, end, offset, timestampMs, keyStart, keyEnd)
       if (verdict !== 'row') return
     }
+    if (this.#keyReader && keyStart >= 0 && this.#keyReader.read(this.#bytes, keyStart, keyEnd, row) === 'bad') {
+      this.#reject(start, end, offset, this.#keyReader.reason)
+      return
+    }
     if (this.#metadata.length > 0) {
+      for (const { slot, metadata } of this.#metadata) if (metadata === 'deleted') slot.setBool(row, start < 0)
       const reason = this.#setMetadata(row, offset, timestampMs, keyStart, keyEnd)
       if (reason !== undefined) {
         this.#reject(start, end, offset, reason)
@@ -319,7 +328,8 @@ export class RowDecoder implements RecordDecoder {
       if (metadata === 'timestamp') {
         if (timestampMs < 0) slot.setNull(row)
         else if (slot.storage === 'int64') slot.setInt64(row, timestampMs * (slot.type.kind === 'bigint' ? 1 : 1000))
-      } else if (metadata === 'offset') slot.setInt64(row, offset)
+      } else if (metadata === 'deleted') continue
+      else if (metadata === 'offset') slot.setInt64(row, offset)
       else if (metadata === 'topic') this.#setOwnText(slot, row, this.#topic)
       else if (metadata === 'headers' || isOwn(metadata)) slot.setNull(row)
       else if (metadata === 'partition') {

@@ -38,7 +38,7 @@ function differs(a: Column, b: Column, row: number): boolean {
 }
 
 /** The same to the last detail: 1.0 is not 1.00. */
-function sameDatum(a: Datum, b: Datum): boolean {
+export function sameDatum(a: Datum, b: Datum): boolean {
   if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return Object.is(a, b)
   if (a instanceof Uint8Array) return b instanceof Uint8Array && Buffer.compare(a, b) === 0
   if (Array.isArray(a))

@@ -14,6 +14,7 @@ import { defineInsert, insertedAtOnce, insertTarget } from '../define-insert.ts'
 import type { SourceObject } from '../objects.ts'
 import type { ReadRequest } from '../read.ts'
 import type { Result, Statement } from '../session.ts'
+import { requireKey } from './modify.ts'
 import { command, type ParameterTypes, type Plan } from './plan-statement.ts'
 
 /** INSERT into a source or stream produces to its topic: VALUES at once, what a query of topics and views gives by a job. */
@@ -31,7 +32,7 @@ export async function planInsert(
   const run = async (parameters: readonly Datum[]): Promise<Result> => {
     const evalContext = session.evalContext()
     const values = rows.map(row => row.map(expr => evaluate(substituteInExpr(expr, parameters), evalContext)))
-    await engine.produce(source, fullRows(source.schema, target, values))
+    await engine.produce(source, keyed(source, fullRows(source.schema, target, values)))
     return { kind: 'command', tag: `INSERT 0 ${rows.length}` }
   }
   return { parameterTypes, schema: undefined, run }
@@ -65,8 +66,14 @@ async function insertNow(plan: LogicalPlan, source: SourceObject, session: Clien
   const rows: Datum[][] = []
   for await (const batch of engine.read(request, new AbortController().signal))
     for (let i = 0; i < batch.rowCount; i++) rows.push(rowAt(batch, i))
-  await engine.produce(source, fullRows(source.schema, plan.schema, rows))
+  await engine.produce(source, keyed(source, fullRows(source.schema, plan.schema, rows)))
   return rows.length
+}
+
+/** The rows, each of which has its key. */
+function keyed(source: SourceObject, rows: Batch): Batch {
+  for (let i = 0; i < rows.rowCount; i++) requireKey(source, rowAt(rows, i))
+  return rows
 }
 
 const oneRow: Batch = { schema: { fields: [] }, rowCount: 1, columns: [], weights: undefined }

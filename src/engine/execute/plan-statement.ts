@@ -7,6 +7,7 @@ import { planCatalogQuery } from './catalog-query.ts'
 import { planAlterJob, planCreate, planDrop } from './change-catalog.ts'
 import { planCopyFrom, planCopyTo } from './copy.ts'
 import { planInsert } from './insert.ts'
+import { planDelete, planTruncate, planUpdate } from './modify.ts'
 import { planDescribe, planExplain, planQuery, planShow, planSubscribe } from './queries.ts'
 import {
   planCursor,
@@ -118,8 +119,11 @@ export async function planStatement(
       }
       throw notSupported(ast.command, ast.at + 1)
     case 'update':
+      return planUpdate(ast, types, session)
     case 'delete':
+      return planDelete(ast, types, session)
     case 'truncate':
+      return planTruncate(ast, session)
     case 'alter':
       throw notSupported(ast.kind.toUpperCase().replace('-', ' '), ast.at + 1)
   }

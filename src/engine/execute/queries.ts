@@ -186,8 +186,8 @@ export async function planExplain(ast: Explain, statement: Statement, session: C
 }
 
 const SHOWN: Readonly<Record<string, (o: { kind: string; flavour?: string }) => boolean>> = {
-  tables: o => o.kind === 'table',
-  sources: o => o.kind === 'source',
+  tables: o => o.kind === 'source' && o.flavour === 'table',
+  sources: o => o.kind === 'source' && o.flavour !== 'table',
   streams: o => o.kind === 'source' && o.flavour === 'stream',
   sinks: o => o.kind === 'sink',
   views: o => o.kind === 'view',

@@ -1,0 +1,36 @@
+import { BOOLEAN, type Schema } from '../batch/types.ts'
+import type { SideOutput } from '../dataflow/operator.ts'
+import type { DecodedColumn } from '../format/format.ts'
+import { Upsert } from '../operators/upsert.ts'
+import type { Scan } from '../plan/logical.ts'
+import type { SourceSpec } from './objects.ts'
+
+/** The last column of a source with a key: whether the record is a deletion. No query sees it. */
+export const DELETED: DecodedColumn = { name: 'deleted', type: BOOLEAN, metadata: 'deleted' }
+
+/** How the scan of a source with a key is read. */
+export interface UpsertScan {
+  /** Which columns of the relation are decoded: those of the scan, then the rest of the key, then `DELETED`. */
+  readonly columns: readonly number[]
+  readonly decoded: Schema
+  /** The rows of the scan come first in what it puts out. */
+  readonly operator: Upsert
+  /** There are more than the scan's. */
+  readonly hasMore: boolean
+}
+
+/** Undefined: the source has no key, and each of its records is a row. */
+export function upsertScan(
+  spec: SourceSpec,
+  scan: Pick<Scan, 'columns'>,
+  options: { readonly final: boolean; readonly side: SideOutput | undefined },
+): UpsertScan | undefined {
+  const { upsertKey } = spec
+  if (!upsertKey) return undefined
+  const wanted = [...new Set([...scan.columns, ...upsertKey])]
+  const columns = [...wanted, spec.columns.length - 1]
+  const fields = columns.map(c => ({ name: spec.columns[c].name, type: spec.columns[c].type }))
+  const schema = { fields: fields.slice(0, -1) }
+  const operator = new Upsert({ schema, keys: upsertKey.map(k => wanted.indexOf(k)), ...options })
+  return { columns, decoded: { fields }, operator, hasMore: wanted.length > scan.columns.length }
+}
