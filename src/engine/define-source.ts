@@ -5,9 +5,10 @@ import type { Field } from '../batch/types.ts'
 import type { Connector } from '../connector.ts'
 import type { FormatName } from '../format/format.ts'
 import { bindWatermark } from '../plan/bind/ddl.ts'
-import { FORMAT_OPTIONS } from './format-options.ts'
+import { FORMAT_OPTIONS, fieldOf } from './format-options.ts'
 import { type ConnectionObject, type FormatOptions, qualifiedName, type SourceSpec } from './objects.ts'
 import { connectorOptions, optionTexts, takeOption } from './options.ts'
+import { hasReference } from './references.ts'
 import { checkMetadata, sourceColumns } from './source-columns.ts'
 import { DELETED } from './upserts.ts'
 
@@ -77,10 +78,11 @@ export function readExternal(options: Map<string, OptionNode>, name: string, loo
   }
   const fromConnection = { ...connection?.options }
   const formatOptions: Record<string, unknown> = {}
-  for (const { name: option, parse } of FORMAT_OPTIONS) {
-    const value = takeOption(options, option, parse) ?? fromConnection[option]
-    delete fromConnection[option]
-    if (value !== undefined) formatOptions[camelCase(option)] = value
+  for (const option of FORMAT_OPTIONS) {
+    const parse = (text: string): unknown => (hasReference(text) ? text : option.parse(text))
+    const value = takeOption(options, option.name, parse) ?? fromConnection[option.name]
+    delete fromConnection[option.name]
+    if (value !== undefined) formatOptions[fieldOf(option)] = value
   }
   const hasTopic = connector.options.some(o => o.name === 'topic')
   const patterned = options.has('topic_pattern')
@@ -93,10 +95,6 @@ export function readExternal(options: Map<string, OptionNode>, name: string, loo
   ])
   if (texts.topic !== undefined) formatOptions.schemaSubject ??= `${texts.topic}-value`
   return { connector, needs: connection ? [qualifiedName(connection)] : [], options: texts, format, formatOptions }
-}
-
-function camelCase(name: string): string {
-  return name.replace(/_(\w)/g, (_, letter: string) => letter.toUpperCase())
 }
 
 /** The spec of a CREATE SOURCE or CREATE STREAM with columns; `columns` are those of the statement, or of a sample. */

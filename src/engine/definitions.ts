@@ -25,7 +25,7 @@ import { sampledColumns } from './discover.ts'
 import type { Engine, StatementContext } from './engine.ts'
 import { FORMAT_CONNECTION_OPTIONS } from './format-options.ts'
 import type { CatalogObject, JobDefinition, JobObject, SinkSpec, SourceSpec } from './objects.ts'
-import { optionTexts, takeOption } from './options.ts'
+import { checkOption, optionTexts, takeOption } from './options.ts'
 
 /**
  * The catalog object a statement means; undefined when the statement creates nothing. Nothing is started or stored.
@@ -94,7 +94,7 @@ function defineConnection(ast: CreateConnection, context: StatementContext, engi
         hint: `it has ${own.join(', ')}`,
       })
     }
-    option.parse(value)
+    checkOption(option, value)
     options[name] = value
   }
   return { kind: 'connection', ...common(ast, context, []), type: ast.type, options }

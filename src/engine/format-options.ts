@@ -3,10 +3,18 @@ import { oneOf } from '../base/option-parsers.ts'
 import type { Option } from '../connector.ts'
 import type { DecodeOptions, EncodeOptions } from '../format/format.ts'
 import type { FormatOptions } from './objects.ts'
+import { openOption } from './options.ts'
+import { hasReference } from './references.ts'
 
 const httpAddress = (name: string) => (text: string) => {
   for (const each of text.split(',')) {
     const url = URL.canParse(each.trim()) ? new URL(each.trim()) : undefined
+    if (url?.password || url?.username) {
+      // The text is not repeated, for the password is in it.
+      throw new EngineError('22023', `option ${name} holds a login, and addresses are shown`, {
+        hint: `Say ${name}_username and ${name}_password.`,
+      })
+    }
     if (url?.protocol === 'http:' || url?.protocol === 'https:') continue
     throw new EngineError('22023', `option ${name} = '${text}' must be an address such as 'http://localhost:8081'`)
   }
@@ -57,18 +65,40 @@ export const FORMAT_CONNECTION_OPTIONS = FORMAT_OPTIONS.filter(o => o.connection
 
 /** For reading; `declared` as in DecodeOptions. */
 export function decodeOptions(options: FormatOptions, declared: readonly string[]): DecodeOptions {
-  const { header, delimiter, nullText, avroSchema } = options
-  return { header, delimiter, nullText, avroSchema, declared, registry: registryOf(options) }
+  const opened = openFormat(options)
+  const { header, delimiter, nullText, avroSchema } = opened
+  return { header, delimiter, nullText, avroSchema, declared, registry: openedRegistry(opened) }
 }
 
 /** For writing. */
 export function encodeOptions(options: FormatOptions): EncodeOptions {
-  const { header, delimiter, keyFormat, schemaSubject } = options
-  return { header: header !== 'false', delimiter, keyFormat, schemaSubject, registry: registryOf(options) }
+  const opened = openFormat(options)
+  const { header, delimiter, keyFormat, schemaSubject } = opened
+  return { header: header !== 'false', delimiter, keyFormat, schemaSubject, registry: openedRegistry(opened) }
 }
 
 /** Where the schema registry is, when one was named. */
 export function registryOf(options: FormatOptions): DecodeOptions['registry'] {
+  return openedRegistry(openFormat(options))
+}
+
+function openedRegistry(options: FormatOptions): DecodeOptions['registry'] {
   const { schemaRegistry: url, schemaRegistryUsername: username, schemaRegistryPassword: password } = options
   return url === undefined ? undefined : { url, username, password, ca: options.schemaRegistryCa }
+}
+
+/** As they are used, references to variables and files resolved. */
+function openFormat(options: FormatOptions): FormatOptions {
+  const opened: Record<string, string | undefined> = { ...options }
+  for (const option of FORMAT_OPTIONS) {
+    const name = fieldOf(option)
+    const text = opened[name]
+    if (text !== undefined && hasReference(text)) opened[name] = String(openOption(option, text))
+  }
+  return opened as FormatOptions // each value went through the parser of its option
+}
+
+/** The name of a format's option in FormatOptions. */
+export function fieldOf({ name }: Option): string {
+  return name.replace(/_(\w)/g, (_, letter: string) => letter.toUpperCase())
 }

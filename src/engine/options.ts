@@ -1,6 +1,7 @@
 import type { Option as OptionNode } from '../../grammar/statements.ts'
 import { EngineError, nearest } from '../base/errors.ts'
-import type { Connector, OptionValues } from '../connector.ts'
+import type { Connector, Option, OptionValues } from '../connector.ts'
+import { hasReference, resolveReferences } from './references.ts'
 
 /** A WITH list as text by name; a name given twice is an error. */
 export function optionTexts(nodes: readonly OptionNode[]): Map<string, OptionNode> {
@@ -51,33 +52,50 @@ export function connectorOptions(
     }
     texts[name] = value
   }
-  parseOptionValues(connector, texts, name => given.get(name)?.at)
-  return texts
-}
-
-/** Values from texts and defaults, by the connector's own parsers. */
-export function parseOptionValues(
-  connector: Connector,
-  texts: Readonly<Record<string, string>>,
-  offsetOf: (name: string) => number | undefined = () => undefined,
-): OptionValues {
-  const values: Record<string, unknown> = {}
-  for (const option of connector.options) {
-    const text = texts[option.name] ?? option.default
-    if (text === undefined) {
-      if (option.required) {
-        throw new EngineError('22023', `connector "${connector.name}" needs the option "${option.name}"`, {
-          hint: option.doc,
-        })
-      }
-      continue
-    }
+  for (const [option, text] of textsOf(connector, texts)) {
     try {
-      values[option.name] = option.parse(text)
+      checkOption(option, text)
     } catch (error) {
-      const at = offsetOf(option.name)
+      const at = given.get(option.name)?.at
       throw error instanceof EngineError ? error.at(at === undefined ? undefined : at + 1) : error
     }
   }
+  return texts
+}
+
+/** Throws what `option.parse` throws. What a reference stands for is looked at when the connector is opened: a server may start without it. */
+export function checkOption(option: Option, text: string): void {
+  if (!hasReference(text)) option.parse(text)
+}
+
+/** Values from texts and defaults, by the connector's own parsers, for opening it: references are resolved here, so nobody stores what they stand for. */
+export function parseOptionValues(connector: Connector, texts: Readonly<Record<string, string>>): OptionValues {
+  const values: Record<string, unknown> = {}
+  for (const [option, text] of textsOf(connector, texts)) values[option.name] = openOption(option, text)
   return values
+}
+
+/** The value of one option, its references resolved. Throws 22023. */
+export function openOption(option: Option, text: string): unknown {
+  if (!hasReference(text)) return option.parse(text)
+  const resolved = resolveReferences(option.name, text)
+  try {
+    return option.parse(resolved)
+  } catch {
+    // Not as its cause either: the parser's error repeats the text, which may be secret.
+    throw new EngineError('22023', `option ${option.name} = '${text}' stands for a value that cannot be used`, {
+      hint: option.doc,
+    })
+  }
+}
+
+function textsOf(connector: Connector, texts: Readonly<Record<string, string>>): [Option, string][] {
+  return connector.options.flatMap((option): [Option, string][] => {
+    const text = texts[option.name] ?? option.default
+    if (text !== undefined) return [[option, text]]
+    if (!option.required) return []
+    throw new EngineError('22023', `connector "${connector.name}" needs the option "${option.name}"`, {
+      hint: option.doc,
+    })
+  })
 }

@@ -3,6 +3,7 @@ import { print } from '../../grammar/print.ts'
 import type { Option as OptionNode } from '../../grammar/statements.ts'
 import type { Connector } from '../connector.ts'
 import { FORMAT_OPTIONS } from './format-options.ts'
+import { isReference } from './references.ts'
 
 /** What stands for a secret that was given. */
 const HIDDEN = '********'
@@ -12,7 +13,7 @@ export function shownSql(sql: string, connectors: readonly Connector[]): string 
   const [{ ast }] = parseScript(sql)
   if (!ast || !('options' in ast)) return sql.trim()
   const secrets = secretNames(connectors)
-  if (!ast.options.some(o => secrets.has(o.name))) return sql.trim()
+  if (!ast.options.some(o => secrets.has(o.name) && !isReference(o.value))) return sql.trim()
   return print({ ...ast, options: hidden(ast.options, secrets) } as typeof ast) // only values of options differ
 }
 
@@ -22,7 +23,7 @@ export function shownOptions(
   connectors: readonly Connector[],
 ): [name: string, value: string][] {
   const secrets = secretNames(connectors)
-  return Object.entries(options).map(([name, value]) => [name, secrets.has(name) ? HIDDEN : value])
+  return Object.entries(options).map(([name, value]) => [name, shown(name, value, secrets)])
 }
 
 function secretNames(connectors: readonly Connector[]): ReadonlySet<string> {
@@ -31,5 +32,10 @@ function secretNames(connectors: readonly Connector[]): ReadonlySet<string> {
 }
 
 function hidden(options: readonly OptionNode[], secrets: ReadonlySet<string>): OptionNode[] {
-  return options.map(o => (secrets.has(o.name) ? { ...o, value: HIDDEN } : o))
+  return options.map(o => ({ ...o, value: shown(o.name, o.value, secrets) }))
+}
+
+/** Where a secret is to be found is none. */
+function shown(name: string, value: string, secrets: ReadonlySet<string>): string {
+  return secrets.has(name) && !isReference(value) ? HIDDEN : value
 }

@@ -40,7 +40,8 @@ export async function lockFolder(folder: string): Promise<FolderLock> {
 }
 
 async function take(folder: string): Promise<Server | undefined> {
-  mkdirSync(folder, { recursive: true })
+  // As Postgres' own: rows and the catalog are in it. One that is there already keeps the rights it was given.
+  mkdirSync(folder, { recursive: true, mode: 0o700 })
   const path = socketPath(folder)
   return (await listen(path)) ?? (await takeOver(path))
 }
