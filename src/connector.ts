@@ -6,7 +6,7 @@
 import type { Clock } from './base/clock.ts'
 import type { Logger } from './base/log.ts'
 import type { Batch } from './batch/batch.ts'
-import type { Int64, Schema } from './batch/types.ts'
+import type { Field, Int64, Schema } from './batch/types.ts'
 
 /** One option of a connector: help, validation and defaults all come from this declaration. */
 export interface Option {
@@ -203,7 +203,12 @@ interface Context {
 }
 
 export interface SourceContext extends Context {
+  /** Decodes nothing where the format has no records. */
   readonly decoder: RecordDecoder
+  /** What the decoder's batches have, for formats and connectors that give columns themselves. */
+  readonly columns?: readonly Field[]
+  /** The format has files only: Parquet. */
+  readonly filesOnly?: boolean
   /** Read to the end that is there at open, then answer `end`. */
   readonly bounded: boolean
   /**
@@ -274,6 +279,8 @@ export interface Connector {
   topics?(context: Omit<SinkContext, 'encoder' | 'instance'>): Promise<readonly TopicInfo[]>
   /** A job that read or wrote with these options is gone for good: lets go of what the other end keeps for it. */
   forget?(context: Omit<SinkContext, 'encoder'>, role: 'source' | 'sink'): Promise<void>
+  /** The columns of the files that are there, where a format says them; undefined: there is no file. */
+  fileColumns?(context: Omit<SourceContext, 'decoder' | 'bounded' | 'session'>): Promise<readonly Field[] | undefined>
   /** First records of a topic, for columns by sample and for error messages. At most `max`, no waiting for new ones. */
   sample?(context: Omit<SourceContext, 'decoder' | 'bounded' | 'session'>, max: number): Promise<readonly Uint8Array[]>
 }

@@ -1,6 +1,6 @@
 import { booleanWord } from '../../src/base/option-parsers.ts'
 import type { Option, OptionValues } from '../../src/connector.ts'
-import { rollingOptions } from '../../src/lake/options.ts'
+import { listInterval, rollingOptions } from '../../src/lake/options.ts'
 
 export const fileOptions: readonly Option[] = [
   {
@@ -11,19 +11,21 @@ export const fileOptions: readonly Option[] = [
   },
   {
     name: 'follow',
-    doc: 'Stay at the end and read what is appended, also after the file was truncated or replaced.',
+    doc: 'Stay at the end and read what is appended, also after the file was truncated or replaced; of a folder, new files.',
     parse: booleanWord('follow'),
     default: 'false',
   },
+  listInterval,
   ...rollingOptions,
 ]
 
 export interface FileOptions {
   readonly path: string
   readonly follow: boolean
+  readonly listMs: number
 }
 
 /** The door from parsed values to types: each was made by the parser declared above. */
 export function toFileOptions(values: OptionValues): FileOptions {
-  return { path: values.path as string, follow: values.follow as boolean }
+  return { path: values.path as string, follow: values.follow as boolean, listMs: values.list_interval as number }
 }

@@ -1,7 +1,8 @@
 import { EngineError } from '../../src/base/errors.ts'
 import { booleanWord } from '../../src/base/option-parsers.ts'
 import type { Option, OptionValues } from '../../src/connector.ts'
-import { rollingOptions } from '../../src/lake/options.ts'
+import { listInterval, rollingOptions } from '../../src/lake/options.ts'
+import type { ReadingOptions } from '../../src/lake/source.ts'
 import type { S3Options } from '../../src/storage/s3.ts'
 
 const asGiven = (text: string): string => text
@@ -51,8 +52,20 @@ export const s3Options: readonly Option[] = [
     parse: booleanWord('path_style'),
     connection: true,
   },
+  {
+    name: 'follow',
+    doc: "A source waits for new objects; 'false': it ends with those that are there.",
+    parse: booleanWord('follow'),
+    default: 'true',
+  },
+  listInterval,
   ...rollingOptions,
 ]
+
+/** How a source reads. */
+export function toReading(values: OptionValues): ReadingOptions {
+  return { follow: values.follow as boolean, listMs: values.list_interval as number }
+}
 
 /** A bucket, the folder in it, and how to get there. */
 export interface S3Place {

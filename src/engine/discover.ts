@@ -123,6 +123,14 @@ export async function sampledColumns(
       columns: fields.map(({ name, type }) => column(name, typeNode(type, statement.at), statement.at)),
     }
   }
+  if (format === 'parquet') {
+    const fields = await connector.fileColumns?.(context)
+    if (fields === undefined) throw noColumns('there is no file yet')
+    return {
+      ...statement,
+      columns: fields.map(({ name, type }) => column(name, typeNode(type, statement.at), statement.at)),
+    }
+  }
   if (!connector.sample || format !== 'json')
     throw noColumns(`a sample of ${format} by connector ${connector.name} does not tell them`)
   const records = await connector.sample(context, SAMPLE_RECORDS)

@@ -9,7 +9,7 @@ import type { Graph, NodeId } from '../dataflow/graph.ts'
 import type { Operator, SideOutput } from '../dataflow/operator.ts'
 import { SourceNode } from '../dataflow/source-node.ts'
 import { formatDatum } from '../expr/text.ts'
-import { fileFormat } from '../format/files.ts'
+import { fileFormat, withoutRecords } from '../format/files.ts'
 import { createDecoder, createEncoder, type DecodedColumn, jsonSchemaOf } from '../format/format.ts'
 import { Aside, type AsideRow } from '../jobs/aside.ts'
 import { Dataflow, type DataflowContext, type DataflowSettings, defaultSettings } from '../jobs/dataflow.ts'
@@ -93,10 +93,15 @@ export class Runtime {
     const connector = this.#connector(spec.connector)
     const declared = writtenColumns(spec).map(c => spec.columns[c].name)
     const open = (columns: readonly DecodedColumn[]): Source => {
-      const decoder = createDecoder(spec.format, columns, decodeOptions(spec.formatOptions, declared))
+      const filesOnly = spec.format === 'parquet'
+      const decoder = filesOnly
+        ? withoutRecords(columns)
+        : createDecoder(spec.format, columns, decodeOptions(spec.formatOptions, declared))
       const source = connector.source?.({
         options: parseOptionValues(connector, spec.options),
         decoder,
+        columns,
+        filesOnly,
         bounded,
         session,
         ...this.#common(job),

@@ -3,8 +3,8 @@ import { gzip, zstdCompress } from 'node:zlib'
 import { assert } from '../base/assert.ts'
 import { EngineError } from '../base/errors.ts'
 import type { Batch } from '../batch/batch.ts'
-import type { FileFormat, FileWriter, RecordEncoder } from '../connector.ts'
-import { createEncoder, type EncodeOptions, type FormatName } from './format.ts'
+import type { FileFormat, FileWriter, RecordDecoder, RecordEncoder } from '../connector.ts'
+import { createDecoder, createEncoder, type DecodedColumn, type EncodeOptions, type FormatName } from './format.ts'
 import { ParquetWriter } from './parquet/writer.ts'
 
 const PARQUET = ['none', 'snappy', 'zstd'] as const
@@ -24,6 +24,17 @@ export function fileFormat(format: FormatName, options: EncodeOptions, compressi
     extension: `.${format === 'text' ? 'txt' : format}${ENDINGS[chosen]}`,
     create: schema => new RecordFile(createEncoder(format, schema, options), chosen),
   }
+}
+
+/** A decoder that never gets a record: for formats of whole files, whose columns must come from them. */
+export function withoutRecords(columns: readonly DecodedColumn[]): RecordDecoder {
+  const strange = columns.find(c => c.metadata !== undefined || c.path !== undefined || c.timeFormat !== undefined)
+  if (strange) {
+    throw new EngineError('0A000', `column "${strange.name}" must be a column of the files, by its name and type`, {
+      hint: 'INCLUDE, PATH and FORMAT are for records; use a generated column, or a view.',
+    })
+  }
+  return createDecoder('json', columns)
 }
 
 function oneOf<T extends string>(known: readonly T[], given: string, format: FormatName): T {

@@ -2,6 +2,14 @@ import { byteSize, durationMs, oneOf, wholeNumber } from '../base/option-parsers
 import type { Option, OptionValues } from '../connector.ts'
 import { type PartitionItem, parsePartitionBy } from './partitions.ts'
 
+/** Between two looks for new files. */
+export const listInterval: Option = {
+  name: 'list_interval',
+  doc: 'How often a source looks for new files.',
+  parse: durationMs('list_interval'),
+  default: '10 seconds',
+}
+
 /** What a sink of many files can be told, whatever the place. */
 export const rollingOptions: readonly Option[] = [
   {

@@ -89,3 +89,37 @@ describe.skipIf(missing)(`S3 through SQL ${missing ?? ''}`, () => {
     expect(await until(async () => `${await download(s3, prefix)}/*.csv.gz`)).toEqual([['100', '4950']])
   })
 })
+
+describe.skipIf(missing)(`reading S3 ${missing ?? ''}`, () => {
+  test('what a sink wrote is read without naming columns, and what comes later too', async () => {
+    const { s3, prefix } = server.newPlace()
+    const folder = temporaryFolder()
+    writeFileSync(join(folder, 'in.ndjson'), lines(0, 1000))
+    const engine = new TestEngine()
+    const { endpoint, access_key_id, secret_access_key } = server.options
+    await engine.query(`
+      CREATE CONNECTION lake TYPE s3 ${withOptions({ endpoint, access_key_id, secret_access_key, bucket: s3.bucket })};
+      ${READINGS} ${withOptions({ connector: 'file', path: join(folder, 'in.ndjson') })};
+      CREATE SINK one FROM readings ${withOptions({ connection: 'lake', prefix, format: 'parquet', partition_by: 'day(ts), device' })}`)
+    await engine.until('SELECT epoch FROM tidemark.jobs', rows => Number(rows[0][0]) >= 2)
+    await engine.query(
+      `CREATE SOURCE back ${withOptions({ connection: 'lake', prefix, format: 'parquet', list_interval: '50 ms' })}`,
+    )
+    const answer = await engine.until(
+      'SELECT count(*), sum(id), min(dt), max(ts), count(DISTINCT device) FROM back',
+      rows => rows[0][0] === '1000',
+    )
+    expect(answer).toEqual([['1000', '499500', '2026-01-01', '2026-01-01 02:46:30+00', '5']])
+    await engine.query(
+      'CREATE MATERIALIZED VIEW v AS SELECT device, count(*) AS n, max(id) AS m FROM back GROUP BY device',
+    )
+    await engine.until('SELECT sum(n) FROM v', rows => rows[0][0] === '1000')
+    writeFileSync(join(folder, 'more.ndjson'), lines(1000, 1010))
+    await engine.query(`
+      CREATE SOURCE more (id bigint, device text, ts timestamptz) ${withOptions({ connector: 'file', path: join(folder, 'more.ndjson') })};
+      CREATE SINK two FROM more ${withOptions({ connection: 'lake', prefix, format: 'parquet', partition_by: 'day(ts), device' })}`)
+    await engine.until('SELECT sum(n) FROM v', rows => rows[0][0] === '1010')
+    expect(await engine.query("SELECT n, m FROM v WHERE device = 'd4'")).toEqual([['202', '1009']])
+    expect(JSON.stringify(await engine.query('SHOW CREATE CONNECTION lake'))).not.toContain(secret_access_key)
+  })
+})

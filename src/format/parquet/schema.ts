@@ -21,6 +21,8 @@ export interface Leaf {
   /** Levels at which a value is there, and the deepest that repeats. */
   readonly definitionMax: number
   readonly repetitionMax: number
+  /** Of a file that is read: microseconds in one unit of a time. */
+  readonly unit?: number
 }
 
 /** A node of the tree. `definition` and `repetition` are the levels at which it is there. */
