@@ -84,10 +84,19 @@ for (const [name, make] of Object.entries(inputs)) {
       sink += decoder.finish().batch.rowCount
     }
   })
+  const text = new Uint8Array(Buffer.from(parts.map(part => `${part}\n`).join('')))
+  const asLines = best(() => {
+    for (let at = 0; at < text.length; ) {
+      decoder.begin(text, 'file', '0')
+      at = decoder.lines?.(at, text.length, 0, BATCH) ?? text.length
+      sink += decoder.finish().batch.rowCount
+    }
+  })
   const theirs = best(() => {
     for (let i = 0; i < rows; i++) sink += JSON.parse(bytes.toString('latin1', bounds[i], bounds[i + 1])).seq
   })
   report(name, ours, theirs)
+  report('  as lines of a file', asLines, theirs)
 }
 
 console.log('encode')

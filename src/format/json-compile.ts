@@ -9,8 +9,8 @@ import type { Slot } from './slot.ts'
 export interface Fallback {
   /** Makes the document at `start` the one that `value`, `visit` and `skip` are about. */
   enter(bytes: Uint8Array, start: number, end: number, row: number): void
-  /** The same of a line that begins there: it ends before its line end. */
-  enterLine(bytes: Uint8Array, start: number, end: number, row: number): void
+  /** The same of the line that begins there; its line end is at or after `at`. */
+  enterLine(bytes: Uint8Array, view: DataView, start: number, at: number, end: number, row: number): void
   value(slot: Slot, row: number, at: number): number
   visit(node: PathNode, at: number): number
   skip(at: number): number
@@ -56,7 +56,7 @@ return function parseLines(b, view, end, rowMax, cursor) {
   ${VARIABLES}
   ${code.arrays.join('\n  ')}
   read: while (row < rowMax && p < end) {
-    ${code.text('f.enterLine(b, start, end, row)')}
+    ${code.text('f.enterLine(b, view, start, p, end, row)')}
     if (b[p] === 10) p++
     else if (b[p] === 13 && b[p + 1] === 10) p += 2
     else break
@@ -299,7 +299,7 @@ function doubleCode(name: string, doubles: string, real: boolean): string {
       if (e === 0) ${MISS}
     }
     if (n + e > 9 || (b[p] | 32) === 101) {
-      if ((p = f.longDouble(${name}, row, b, s, end)) < 0) { ${ENTER}; if ((p = f.value(${name}, row, s)) < 0) ${MISS} }
+      if ((p = f.longDouble(${name}, row, b, s, end)) < 0) { p = s; ${ENTER}; if ((p = f.value(${name}, row, s)) < 0) ${MISS} }
     } else { const x = e === 0 ? m : m / POWERS[e]; ${doubles}[row] = ${value} }`,
   )
 }

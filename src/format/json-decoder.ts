@@ -7,7 +7,7 @@ import type { LooseChild, PathNode } from './json-path.ts'
 import { JsonReader } from './json-reader.ts'
 import { numberEnd } from './json-scan.ts'
 import { shapeKey, shapeOf } from './json-shape.ts'
-import { endOfLine, endOfLineIn, type LineCursor, withoutReturn } from './lines.ts'
+import { endOfLineIn, type LineCursor, withoutReturn } from './lines.ts'
 import type { ValueReader, Verdict } from './row-decoder.ts'
 import type { Slot } from './slot.ts'
 import type { TextReader } from './text-reader.ts'
@@ -124,9 +124,8 @@ function fallbackOf(reader: JsonReader): Fallback {
   const clock = new IsoClock()
   return {
     enter: (bytes, start, end, row) => reader.enter(bytes, start, end, row),
-    enterLine(bytes, start, end, row) {
-      reader.enter(bytes, start, withoutReturn(bytes, start, endOfLine(bytes, start, end)), row)
-    },
+    enterLine: (bytes, view, start, at, end, row) =>
+      reader.enter(bytes, start, withoutReturn(bytes, start, endOfLineIn(view, at, end)), row),
     value: (slot, row, at) => reader.value(slot, row, at),
     visit: (node, at) => reader.visit(node, at),
     skip: at => scan.skip(at),
