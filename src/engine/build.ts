@@ -5,6 +5,7 @@ import type { NodeId } from '../dataflow/graph.ts'
 import type { Operator, SideOutput } from '../dataflow/operator.ts'
 import { compileProjection, type Projection } from '../expr/compile.ts'
 import type { EvalContext, Expr } from '../expr/expr.ts'
+import { Cumulate } from '../operators/cumulate.ts'
 import type { Compile } from '../operators/evaluate.ts'
 import { Filter } from '../operators/filter.ts'
 import { HashAggregate } from '../operators/hash-aggregate.ts'
@@ -63,11 +64,13 @@ export function buildPlan(plan: LogicalPlan, context: BuildContext): NodeId {
       return add(new Project({ schema: plan.schema, exprs: plan.exprs, compile, side }), build(plan.input))
     case 'window': {
       const { schema, time, sizeMicros, slideMicros, offsetMicros } = plan
-      const operator =
-        plan.function === 'tumble'
-          ? new Tumble({ schema, time, sizeMicros, offsetMicros, side })
-          : new Hop({ schema, time, sizeMicros, slideMicros, offsetMicros, side })
-      return add(operator, build(plan.input))
+      const window = { schema, time, sizeMicros, offsetMicros, side }
+      const operators = {
+        tumble: () => new Tumble(window),
+        hop: () => new Hop({ ...window, slideMicros }),
+        cumulate: () => new Cumulate({ ...window, stepMicros: slideMicros }),
+      }
+      return add(operators[plan.function](), build(plan.input))
     }
     case 'aggregate':
       return buildAggregate(plan, context, compile, add)
@@ -148,7 +151,7 @@ function buildAggregate(
   assert(!plan.final || plan.windowEnd !== undefined, 'EMIT FINAL has a window')
   const options = { schema, keys, aggregates, windowEnd, final, retractable, compile, side }
   const { input } = plan
-  if (input.kind === 'window' && !retractable) {
+  if (input.kind === 'window' && input.function !== 'cumulate' && !retractable) {
     const windowed = { ...options, ...input, schema, inputWidth: input.input.schema.fields.length }
     if (final && canUsePanes(windowed)) return add(new WindowAggregate(windowed), buildPlan(input.input, context))
     if (!final && input.function === 'hop' && canUseParts(windowed)) {

@@ -80,8 +80,9 @@ function describeWindow(window: Window): Description {
   const { sizeMicros, slideMicros, offsetMicros } = window
   const details = [`Time: ${window.input.schema.fields[window.time].name}`, `Size: ${duration(sizeMicros)}`]
   if (window.function === 'hop') details.push(`Slide: ${duration(slideMicros)}`)
+  if (window.function === 'cumulate') details.push(`Step: ${duration(slideMicros)}`)
   if (offsetMicros !== 0) details.push(`Offset: ${duration(offsetMicros)}`)
-  return { title: window.function === 'hop' ? 'Hop' : 'Tumble', details }
+  return { title: { tumble: 'Tumble', hop: 'Hop', cumulate: 'Cumulate' }[window.function], details }
 }
 
 const JOINS: Readonly<Record<Join['type'], string>> = {

@@ -52,15 +52,16 @@ export interface Scan {
   readonly schema: Schema
 }
 
-/** Adds window_start and window_end, of the time column's type, as the last two columns. HOP repeats a row once a window it is in. */
+/** Adds window_start and window_end, of the time column's type, as the last two columns. HOP and CUMULATE repeat a row once a window it is in. */
 export interface Window {
   readonly kind: 'window'
   readonly input: LogicalPlan
-  readonly function: 'tumble' | 'hop'
+  readonly function: 'tumble' | 'hop' | 'cumulate'
   /** Index of the time column in the input. NULL times leave the row out (as a bad row). */
   readonly time: number
+  /** Of the largest window, for cumulate. */
   readonly sizeMicros: number
-  /** Equal to the size for tumble. */
+  /** Equal to the size for tumble; what windows of one start grow by, for cumulate, of which the size is a multiple. */
   readonly slideMicros: number
   readonly offsetMicros: number
   readonly schema: Schema

@@ -77,6 +77,7 @@ export function uniqueKeyOf(plan: LogicalPlan): readonly number[] | undefined {
     case 'window': {
       const key = uniqueKeyOf(plan.input)
       const start = plan.input.schema.fields.length
+      if (plan.function === 'cumulate') return key && [...key, start + 1]
       return key && (plan.function === 'hop' ? [...key, start] : key)
     }
     case 'union':
@@ -161,10 +162,10 @@ export function finalise(
   }
 }
 
-/** Index of window_end in the output of a window, perhaps filtered. It follows from window_start, the column before it. */
+/** Index of window_end in the output of a window, perhaps filtered, where it follows from window_start, the column before it. */
 export function windowEndColumn(plan: LogicalPlan): number | undefined {
   if (plan.kind === 'filter') return windowEndColumn(plan.input)
-  return plan.kind === 'window' ? plan.schema.fields.length - 1 : undefined
+  return plan.kind === 'window' && plan.function !== 'cumulate' ? plan.schema.fields.length - 1 : undefined
 }
 
 /** Which key follows from another: a window's end from its start. */
@@ -183,7 +184,9 @@ function scanEventTime(scan: Scan): readonly EventTime[] {
 function windowEventTime(window: Window): readonly EventTime[] {
   if (!closesWindows(window.input, window.time, window)) return []
   const start = window.input.schema.fields.length
-  const { sizeMicros, slideMicros, offsetMicros } = window
+  const { sizeMicros, offsetMicros } = window
+  // Starts of cumulating windows are those of tumbling ones of the largest size, and go on being awaited as long.
+  const slideMicros = window.function === 'cumulate' ? sizeMicros : window.slideMicros
   return [
     { kind: 'start', column: start, window: { sizeMicros, slideMicros, offsetMicros } },
     { kind: 'end', column: start + 1 },

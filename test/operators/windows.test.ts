@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { Operator, SideOutput } from '../../src/dataflow/operator.ts'
+import { Cumulate } from '../../src/operators/cumulate.ts'
 import { compileColumnReferences } from '../../src/operators/evaluate.ts'
 import { Hop } from '../../src/operators/hop.ts'
 import { LiveWindowAggregate } from '../../src/operators/live-window-aggregate.ts'
@@ -50,6 +51,33 @@ describe('tumble and hop', () => {
       ),
     )
   })
+})
+
+test('cumulate gives exactly the windows of the start that end behind the time', () => {
+  fc.assert(
+    fc.property(
+      fc.integer({ min: -50, max: 50 }),
+      fc.integer({ min: 1, max: 6 }),
+      fc.integer({ min: 1, max: 5 }),
+      fc.integer({ min: 0, max: 30 }),
+      (t, stepMicros, steps, offsetMicros) => {
+        const sizeMicros = stepMicros * steps
+        const create = (side: SideOutput): Operator =>
+          new Cumulate({ schema: windowed, time: 2, sizeMicros, stepMicros, offsetMicros, side })
+        const expected: string[] = []
+        for (let k = -100; k <= 100; k++) {
+          const start = k * sizeMicros + offsetMicros
+          for (let n = 1; n <= steps; n++) {
+            const end = start + n * stepMicros
+            if (start <= t && t < end) expected.push(`a 1 ${t} ${start} ${end}`)
+          }
+        }
+        const script = `+ a 1 ${t}\n- a 1 ${t}`
+        const both = [...expected.map(row => `+ ${row}`), ...expected.map(row => `- ${row}`)]
+        expect(play(create, input, script)).toBe(both.join('\n'))
+      },
+    ),
+  )
 })
 
 interface Hopping {

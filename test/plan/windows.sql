@@ -33,5 +33,7 @@ SELECT * FROM TUMBLE(readings, tss, INTERVAL '1 minute');
 SELECT count(*) FROM nomark WINDOW TUMBLING (SIZE 5 MINUTES) GROUP BY device_id EMIT CHANGES;
 SELECT window_end FROM TUMBLE(readings, day::timestamptz, INTERVAL '1 day');
 SELECT * FROM SESSION(readings PARTITION BY device_id, ts, INTERVAL '5 minutes');
-SELECT * FROM CUMULATE(readings, ts, INTERVAL '5 minutes', INTERVAL '1 hour');
+SELECT window_start, window_end, count(*) FROM CUMULATE(readings, ts, INTERVAL '5 minutes', INTERVAL '1 hour') GROUP BY window_start, window_end EMIT FINAL;
+SELECT window_start, count(*) FROM CUMULATE(readings, ts, INTERVAL '5 minutes', INTERVAL '1 hour') GROUP BY window_start EMIT FINAL;
+SELECT * FROM CUMULATE(readings, ts, INTERVAL '7 minutes', INTERVAL '1 hour');
 SELECT ts, count(*) FROM TUMBLE(readings, ts, INTERVAL '1 minute') GROUP BY window_start;

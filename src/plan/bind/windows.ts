@@ -13,12 +13,12 @@ import { bindExpr } from './expression.ts'
 import { bindTable, named, type QueryEnv, type Relational } from './from.ts'
 import { EMPTY_SCOPE, type ScopeColumn } from './scope.ts'
 
-/** TUMBLE and HOP: the input with window_start and window_end behind its columns. */
+/** TUMBLE, HOP and CUMULATE: the input with window_start and window_end behind its columns. */
 export function bindWindow(node: WindowTable, env: QueryEnv): Relational {
   const { context } = env
   const position = node.at + 1
-  if (node.function === 'session' || node.function === 'cumulate') {
-    throw notSupported(node.function.toUpperCase(), position, 'TUMBLE and HOP are.')
+  if (node.function === 'session') {
+    throw notSupported('SESSION', position, 'TUMBLE, HOP and CUMULATE are.')
   }
   if (node.grace && microsOf(node.grace, 'GRACE PERIOD', context) !== 0) {
     throw notSupported('GRACE PERIOD', node.grace.at + 1, 'The WATERMARK of the source says how late rows may be.')
@@ -28,7 +28,15 @@ export function bindWindow(node: WindowTable, env: QueryEnv): Relational {
   const input = bindTable(node.input, env)
   const { plan, time, type } = timeColumn(node, input, context)
   const sizeMicros = positiveMicros(node.size, 'the size of a window', node.at, context)
-  const slideMicros = node.slide ? positiveMicros(node.slide, 'the slide of a window', node.at, context) : sizeMicros
+  const cumulates = node.function === 'cumulate'
+  const slide = cumulates ? 'the step of a window' : 'the slide of a window'
+  const slideMicros = node.slide ? positiveMicros(node.slide, slide, node.at, context) : sizeMicros
+  if (cumulates && sizeMicros % slideMicros !== 0) {
+    throw new EngineError('22023', 'the size of a cumulating window must be a multiple of its step', {
+      position: (node.slide?.at ?? node.at) + 1,
+      hint: 'The step comes first: CUMULATE(t, ts, step, size).',
+    })
+  }
   if (slideMicros > sizeMicros) {
     throw new EngineError('22023', 'the slide of a window must not be longer than its size', {
       position: (node.slide?.at ?? node.at) + 1,
