@@ -83,7 +83,7 @@ export function defineInsert(
       format,
       formatOptions,
       key,
-      upsert: key.length > 0,
+      envelope: key.length > 0 ? 'upsert' : 'append',
       instance: engine.catalog.instance,
       timeFormats,
     },

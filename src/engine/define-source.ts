@@ -10,7 +10,7 @@ import { type ConnectionObject, type FormatOptions, qualifiedName, type SourceSp
 import { connectorOptions, optionTexts, takeOption } from './options.ts'
 import { hasReference } from './references.ts'
 import { checkMetadata, sourceColumns } from './source-columns.ts'
-import { DELETED } from './upserts.ts'
+import { afterColumn, DELETED, OP } from './upserts.ts'
 
 /** Names that other engines' users give to options of ours. */
 const ALIASES: Readonly<Record<string, string>> = {
@@ -29,6 +29,8 @@ const ALIASES: Readonly<Record<string, string>> = {
   'schema.registry.password': 'schema_registry_password',
 }
 
+const ENVELOPES = ['none', 'upsert', 'debezium'] as const
+
 export const FORMATS: readonly FormatName[] = ['json', 'csv', 'avro', 'text', 'bytes', 'parquet']
 
 /** What CREATE … WITH said once the connector is known: shared by sources and sinks. */
@@ -39,6 +41,8 @@ export interface External {
   readonly options: Record<string, string>
   readonly format: FormatName
   readonly formatOptions: FormatOptions
+  /** Records tell changes: {"before", "after", "op"}. Undefined: they are rows. */
+  readonly envelope: 'debezium' | undefined
 }
 
 export interface ConnectorLookup {
@@ -70,7 +74,7 @@ export function readExternal(options: Map<string, OptionNode>, name: string, loo
       `connection "${connection.shortName}" is of type ${connection.type}, not ${connector.name}`,
     )
   }
-  const format = takeOption(options, 'format', oneOf('format', FORMATS)) ?? 'json'
+  const { format, envelope } = formatOf(options)
   if (format === 'parquet' && !connector.files) {
     throw new EngineError('0A000', `connector "${connector.name}" has records, and format parquet has files`, {
       hint: 'Use connector s3 or file.',
@@ -94,7 +98,28 @@ export function readExternal(options: Map<string, OptionNode>, name: string, loo
     ...FORMAT_OPTIONS.map(o => o.name),
   ])
   if (texts.topic !== undefined) formatOptions.schemaSubject ??= `${texts.topic}-value`
-  return { connector, needs: connection ? [qualifiedName(connection)] : [], options: texts, format, formatOptions }
+  return {
+    connector,
+    needs: connection ? [qualifiedName(connection)] : [],
+    options: texts,
+    format,
+    formatOptions,
+    envelope,
+  }
+}
+
+/** FORMAT and ENVELOPE; Flink's debezium-json is both. */
+function formatOf(options: Map<string, OptionNode>): Pick<External, 'format' | 'envelope'> {
+  const given = options.get('format')
+  if (given?.value.toLowerCase() === 'debezium-json') {
+    options.delete('format')
+    return { format: 'json', envelope: 'debezium' }
+  }
+  const format = takeOption(options, 'format', oneOf('format', FORMATS)) ?? 'json'
+  const envelope = takeOption(options, 'envelope', oneOf('envelope', ENVELOPES))
+  if (envelope !== 'debezium') return { format, envelope: undefined }
+  if (format === 'json') return { format, envelope }
+  throw new EngineError('22023', 'envelope debezium needs format json')
 }
 
 /** The spec of a CREATE SOURCE or CREATE STREAM with columns; `columns` are those of the statement, or of a sample. */
@@ -116,9 +141,17 @@ export function defineSource(
   checkMetadata(declared, external.connector)
   const fields = declared.map(({ name, type }) => ({ name, type }))
   const upsertKey = keyColumns(statement, fields, external.connector)
+  const debezium = external.envelope === 'debezium'
+  if (debezium && !upsertKey) {
+    throw new EngineError('42P16', 'a topic of Debezium changes rows, and needs the key they are found by', {
+      position: statement.at + 1,
+      hint: 'Declare PRIMARY KEY (column, …).',
+    })
+  }
+  const keyed = declared.map((c, i) => (upsertKey?.includes(i) ? { ...c, fromKey: true } : c))
   const columns = upsertKey
-    ? [...declared.map((c, i) => (upsertKey.includes(i) ? { ...c, fromKey: true } : c)), DELETED]
-    : declared
+    ? [...(debezium ? keyed.map(afterColumn) : keyed), ...(debezium ? [OP] : []), DELETED]
+    : keyed
   if (statement.watermarks.length > 1) throw notSupported('a second watermark', statement.watermarks[1].at + 1)
   const [watermark] = statement.watermarks
   const named = timestampColumn === undefined ? undefined : { column: indexOf(fields, timestampColumn), delayMicros: 0 }

@@ -294,9 +294,10 @@ export function sinkJob(
     throw new EngineError('0A000', `connector "${external.connector.name}" does not write the ${what} of records`)
   }
   const key = keyNames?.map(column => byName(column)) ?? partition
-  if (bound.changing && key.length === 0) {
+  const debezium = external.envelope === 'debezium'
+  if (bound.changing && key.length === 0 && !debezium) {
     throw new EngineError('55000', 'the query changes rows it has already given out, and this sink can only add rows', {
-      hint: "EMIT FINAL gives each window once; or name the key of upserts: WITH (key = 'device_id')",
+      hint: "EMIT FINAL gives each window once; or name the key of upserts: WITH (key = 'device_id'); or envelope = 'debezium'",
     })
   }
   if (bound.changing && external.format === 'parquet') {
@@ -312,7 +313,7 @@ export function sinkJob(
     key,
     timestamp: beside('timestamp', timestampName),
     headers: beside('headers', headersName),
-    upsert: bound.changing,
+    envelope: debezium ? 'debezium' : bound.changing ? 'upsert' : 'append',
     instance: engine.catalog.instance,
   }
   const definition: JobDefinition = {

@@ -1,6 +1,7 @@
 import type { Query } from '../../grammar/query.ts'
 import type { Schema } from '../batch/types.ts'
 import type { Expr } from '../expr/expr.ts'
+import type { Envelope } from '../format/encoder.ts'
 import type { DecodedColumn, FormatName } from '../format/format.ts'
 import type { EventTime, LogicalPlan } from '../plan/logical.ts'
 
@@ -91,7 +92,7 @@ export interface SourceSpec {
   readonly options: Readonly<Record<string, string>>
   readonly format: FormatName
   readonly formatOptions: FormatOptions
-  /** Every column of the relation, in order; with `upsertKey` also `DELETED` behind them. */
+  /** Every column of the relation, in order; with `upsertKey` also `OP`, where records are Debezium's, and `DELETED` behind them. */
   readonly columns: readonly DecodedColumn[]
   /** Columns that no two rows share: a record replaces the row with its key, one without a value deletes it. */
   readonly upsertKey?: readonly number[]
@@ -114,8 +115,8 @@ export interface SinkSpec {
   /** Columns of the record's time and headers. */
   readonly timestamp?: number
   readonly headers?: number
-  /** Rows taken back become null values under their key. False: they are an error. */
-  readonly upsert: boolean
+  /** How rows taken back are written; `append`: they are an error. */
+  readonly envelope: Envelope
   /** See `Catalog.instance`. */
   readonly instance: string
   /** By column: the time format whose numbers are written (see `asWritten`). */

@@ -133,7 +133,7 @@ export class Runtime {
             key: spec.key,
             timestamp: spec.timestamp,
             headers: spec.headers,
-            envelope: spec.upsert ? 'upsert' : 'append',
+            envelope: spec.envelope,
           }),
         )
     const sink = connector.sink?.({

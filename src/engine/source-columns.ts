@@ -90,5 +90,5 @@ export function checkMetadata(columns: readonly DecodedColumn[], connector: Conn
 
 /** Indexes of the columns that a record's value holds. */
 export function writtenColumns(spec: SourceSpec): number[] {
-  return spec.columns.flatMap((c, i) => (c.metadata === undefined && !spec.computed?.exprs[i] ? [i] : []))
+  return spec.columns.flatMap((c, i) => (c.metadata === undefined && !c.hidden && !spec.computed?.exprs[i] ? [i] : []))
 }

@@ -35,6 +35,10 @@ export interface DecodedColumn {
   readonly metadata?: Metadata
   /** The record's key says it, where it has one; else the value does. */
   readonly fromKey?: boolean
+  /** JSON: another place where the value may be. */
+  readonly orPath?: string
+  /** No query sees it. */
+  readonly hidden?: boolean
 }
 
 /** How to read; each format knows its own. */
@@ -69,7 +73,9 @@ export function createDecoder(
   const reader = (): ValueReader => {
     switch (format) {
       case 'json': {
-        const { root, loose } = pathTree(values.map(({ slot, path }) => ({ slot, path })))
+        const { root, loose } = pathTree(
+          values.flatMap(({ slot, path, orPath }) => [{ slot, path }, ...(orPath ? [{ slot, path: orPath }] : [])]),
+        )
         return new JsonDecoder(
           root,
           loose,

@@ -10,7 +10,7 @@ const BRACE = 123
 
 /**
  * The columns that a record's key holds: one column as the key's own text (Kafka Connect's string, ksqlDB's kafka format), or an object
- * with a member for each, `{"id": 1}`, which is told by its brace.
+ * with a member for each, `{"id": 1}`, which is told by its brace; Kafka Connect may put that into the `payload` of another.
  */
 export class KeyReader implements ValueReader {
   reason = ''
@@ -19,7 +19,10 @@ export class KeyReader implements ValueReader {
   readonly #json: JsonDecoder
 
   constructor(slots: readonly Slot[], texts: TextReader, arena: Arena) {
-    const { root, loose } = pathTree(slots.map(slot => ({ slot, path: undefined })))
+    const places = slots.flatMap(slot =>
+      [undefined, `$.payload.${JSON.stringify(slot.name)}`].map(path => ({ slot, path })),
+    )
+    const { root, loose } = pathTree(places)
     this.#slots = slots
     this.#texts = texts
     this.#json = new JsonDecoder(root, loose, slots, texts, arena)

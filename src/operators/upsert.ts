@@ -10,7 +10,7 @@ import { CONTENTS_ROWS_MAX } from '../state/row-store.ts'
 import { pickFromTwo } from './changes.ts'
 
 export interface UpsertOptions {
-  /** Of what comes out: the input's columns but for the one that tells deletions, which is the last. */
+  /** Of what comes out: the input's first columns. The last tells deletions; one before it, if there is one, is Debezium's `op`. */
   readonly schema: Schema
   /** Columns that no two rows share. */
   readonly keys: readonly number[]
@@ -45,8 +45,8 @@ export class Upsert implements Operator {
   onBatch(input: Batch, _input: number, emit: Emit): void {
     const { columns, rowCount } = this.#withKeys(input)
     if (rowCount === 0) return
-    const given = columns.slice(0, -1)
-    const { values: deleted } = expectStorage(columns[columns.length - 1], 'bool')
+    const given = columns.slice(0, this.schema.fields.length)
+    const deleted = deletions(columns.slice(given.length), rowCount)
     const keys = this.#keys.assign(
       this.#options.keys.map(k => given[k]),
       rowCount,
@@ -148,4 +148,18 @@ export class Upsert implements Operator {
     this.#current = growInt32(this.#current, grownCapacity(this.#current.length, high))
     this.#seen = new Uint8Array(this.#current.length)
   }
+}
+
+const LETTER_D = 100
+
+/** By row: 1 where it is a deletion. */
+function deletions(told: readonly Column[], rowCount: number): Uint8Array {
+  const { values } = expectStorage(told[told.length - 1], 'bool')
+  if (told.length === 1) return values
+  const { bytes, starts, ends, valid } = expectStorage(told[0], 'utf8')
+  const deleted = values.slice(0, rowCount)
+  for (let i = 0; i < rowCount; i++) {
+    if (valid?.[i] !== 0 && ends[i] === starts[i] + 1 && bytes[starts[i]] === LETTER_D) deleted[i] = 1
+  }
+  return deleted
 }
