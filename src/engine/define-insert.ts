@@ -9,13 +9,21 @@ import { optimize } from '../plan/optimize.ts'
 import type { Engine, StatementContext } from './engine.ts'
 import { type JobDefinition, qualifiedName, type SinkObject, type SourceObject } from './objects.ts'
 import { writtenColumns } from './source-columns.ts'
+import { topicTarget } from './topic-target.ts'
 import { writtenSpec } from './written-rows.ts'
 
 /** The source or stream that an INSERT names, and the columns it gives, in its order: without a list the first ones. */
-export function insertTarget(ast: Insert, context: Pick<StatementContext, 'searchPath'>, engine: Engine): WriteTarget {
+export function insertTarget(
+  ast: Insert,
+  context: Pick<StatementContext, 'searchPath' | 'timeZone'>,
+  engine: Engine,
+): WriteTarget {
   if (ast.onConflict) throw notSupported('ON CONFLICT', ast.onConflict.at + 1)
   if (ast.returning.length > 0) throw notSupported('RETURNING', ast.at + 1)
-  return writeTarget(ast.table, ast.columns, { searchPath: context.searchPath, at: ast.at }, engine)
+  return (
+    topicTarget(ast, context, engine) ??
+    writeTarget(ast.table, ast.columns, { searchPath: context.searchPath, at: ast.at }, engine)
+  )
 }
 
 /** What rows are written to: a source or stream, and the columns that are given. */
@@ -94,9 +102,9 @@ export function defineInsert(
   return {
     kind: 'sink',
     schemaName: 'public',
-    shortName: context.name ?? freeName(`insert_into_${source.shortName}`, engine),
+    shortName: context.name ?? freeName(`insert_into_${source.shortName.replace(/^.*[/.]/, '')}`, engine),
     ...{ sql, searchPath, timeZone },
-    dependsOn: [...new Set([...used, qualifiedName(source)])],
+    dependsOn: [...new Set([...used, ...(source.sql === '' ? source.dependsOn : [qualifiedName(source)])])],
     schema: { fields },
     job: { definition, dataflow, paused: false },
     target: qualifiedName(source),

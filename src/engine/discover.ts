@@ -168,12 +168,12 @@ async function fieldsOf(avroSchema: string | undefined): Promise<readonly Field[
 }
 
 /** A column as found: names are folded in SQL, keys are not, so it has the key's own name. */
-function column(name: string, type: TypeName, at: number): ColumnDef {
+export function column(name: string, type: TypeName, at: number): ColumnDef {
   return { name, type, path: undefined, notNull: false, at }
 }
 
 /** A type as a statement names it. */
-function typeNode(type: DataType, at: number): TypeName {
+export function typeNode(type: DataType, at: number): TypeName {
   switch (type.kind) {
     case 'array':
       return { kind: 'array', element: typeNode(type.element, at), at }

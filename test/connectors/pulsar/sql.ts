@@ -260,12 +260,34 @@ describe.skipIf(missing)('Pulsar through SQL', () => {
       '{"device_id":"c","humidity":99}',
       '{"device_id":"d","humidity":86}',
     ])
+    // Topics without DDL have the columns that the statement gives.
+    await server.query(`INSERT INTO pulsar."public/default".noted (device_id, level) VALUES ('a', 1.5), ('b', NULL)`)
+    await server.query('INSERT INTO pulsar."public/default".noted SELECT device_id, humidity AS level FROM humidity')
+    const noted = async (): Promise<unknown> => (await broker().read('public/default/noted')).map(m => m.value)
+    await expect.poll(noted, { timeout: 20_000 }).toHaveLength(6)
+    expect(await noted()).toEqual(
+      [
+        ['a', 1.5],
+        ['b', null],
+        ['a', 84.9],
+        ['b', 85.1],
+        ['c', 99],
+        ['d', 86],
+      ].map(([device_id, level]) => JSON.stringify({ device_id, level })),
+    )
+    await expect(server.query(`INSERT INTO pulsar.noted VALUES ('a')`)).rejects.toMatchObject({ code: '42601' })
+    await server.stop()
+    await server.start()
+    await server.query(`INSERT INTO humidity VALUES ('e', 50)`)
+    await expect.poll(noted, { timeout: 20_000 }).toHaveLength(7)
+    await server.query('DROP JOB insert_into_noted')
+
     await server.query(`CREATE SINK counts AS SELECT device_id, count(*) AS n FROM humidity GROUP BY device_id
       ${from('counts', ", key = 'device_id'")}`)
     const last = async (): Promise<unknown> =>
       Object.fromEntries((await broker().read('public/default/counts')).map(m => [m.key, m.value]))
     await expect
       .poll(last, { timeout: 20_000 })
-      .toEqual(Object.fromEntries([...'abcd'].map(d => [d, `{"device_id":"${d}","n":1}`])))
+      .toEqual(Object.fromEntries([...'abcde'].map(d => [d, `{"device_id":"${d}","n":1}`])))
   })
 })
