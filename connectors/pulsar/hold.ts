@@ -2,7 +2,7 @@ import { EngineError } from '../../src/base/errors.ts'
 import type { PulsarClient } from './client.ts'
 import { Command } from './commands.ts'
 import type { Connection, ConsumerInbox } from './connection.ts'
-import { type From, lastBefore, writeMessageId } from './message-id.ts'
+import { type From, lastBefore, printFrom, writeMessageId } from './message-id.ts'
 
 const FAILOVER = 2
 
@@ -17,6 +17,7 @@ export class Hold implements ConsumerInbox {
   readonly #client: PulsarClient
   readonly #id: number
   #connection: Connection | undefined
+  #acknowledged: From | undefined
   /** Entries not acknowledged, when the broker was asked last. */
   backlog: number | undefined
 
@@ -44,8 +45,9 @@ export class Hold implements ConsumerInbox {
     this.#connection = connection
   }
 
-  /** The broker may forget what is before this place. */
+  /** The broker may forget what is before this place. Does nothing where that is where it was. */
   async acknowledge(from: From): Promise<void> {
+    if (this.#acknowledged && printFrom(this.#acknowledged) === printFrom(from)) return
     const last = lastBefore(from)
     const connection = await this.#opened()
     if (last) {
@@ -56,6 +58,7 @@ export class Hold implements ConsumerInbox {
           .message(3, id => writeMessageId(id, last)),
       )
     }
+    this.#acknowledged = from
     await this.measure()
   }
 

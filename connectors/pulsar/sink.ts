@@ -10,7 +10,7 @@ import type { Delivery } from './delivery.ts'
 import type { OutgoingMessage } from './entry-writer.ts'
 import { hashOfKey } from './key-hash.ts'
 import { type PulsarSinkOptions, pulsarSinkOptions } from './options.ts'
-import { PartitionProducer } from './partition-producer.ts'
+import { PartitionProducer, type UploadedSchema } from './partition-producer.ts'
 import { PlainDelivery } from './plain-delivery.ts'
 import { TopicProducer } from './producer.ts'
 import { StagedFiles } from './staged-file.ts'
@@ -86,15 +86,15 @@ export class PulsarSink implements Sink {
       this.#context.log.info({ topic, partitions }, 'made a Pulsar topic')
     const topics = partitionsOf(topic, await this.#client.partitionCount(topic, create))
     this.#partitions = topics.length
-    await this.#probe(topics[0])
+    await this.#probe(topics[0], this.#options.schema)
     const mode = recovered ? String(recovered.mode) : undefined
     this.#delivery = await this.#choose(topics, mode)
     await this.#delivery.open(recovered)
   }
 
   /** What is wrong with the output itself is told before anything is said of transactions. */
-  async #probe(topic: string): Promise<void> {
-    const { codec, schema } = this.#options
+  async #probe(topic: string, schema?: UploadedSchema): Promise<void> {
+    const { codec } = this.#options
     const producer = new PartitionProducer(
       topic,
       this.#client,
@@ -182,8 +182,25 @@ export class PulsarSink implements Sink {
 
   /** In the namespace of the output, where whoever may write that may write this. */
   async #logTopic(name: string): Promise<string> {
-    const topic = `${this.#options.topic.replace(/[^/]+$/, '')}__${name}`
-    return partitionsOf(topic, await this.#client.partitionCount(topic, true))[0]
+    const { topic: output, admin } = this.#options
+    const topic = `${output.replace(/[^/]+$/, '')}__${name}`
+    await admin?.createTopic(topic, 0)
+    try {
+      const [only] = partitionsOf(topic, await this.#client.partitionCount(topic, true))
+      await this.#probe(only)
+      return only
+    } catch (error) {
+      if (!(error instanceof EngineError) || error.sqlState !== '42P01') throw error
+      throw new EngineError(
+        '42P01',
+        `the topic ${topic} is not there, where the sink keeps account of its transactions`,
+        {
+          actor: 'external',
+          hint: `Make it: pulsar-admin topics create ${topic}. Or give the connection an admin_url.`,
+          cause: error,
+        },
+      )
+    }
   }
 
   #opened(): Delivery {

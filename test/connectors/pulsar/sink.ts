@@ -148,4 +148,48 @@ describe.skipIf(missing)('a Pulsar sink', () => {
       inPartition0(expected),
     )
   })
+
+  test('a topic given away in the middle of a transaction: what the engine does then leaves each row once', async () => {
+    const place = placeIn('public/default')
+    let sink = await open(place)
+    let committed: Prepared | undefined
+    const expected: string[] = []
+    for (let epoch = 1; epoch <= 6; epoch++) {
+      const values = numbers(expected.length, expected.length + 20_000)
+      for (let attempt = 0; ; attempt++) {
+        try {
+          await sink.write(textBatch(values.slice(0, 10_000)))
+          const unloading = epoch % 2 === 0 && attempt === 0 ? broker().unload(place.options.topic) : undefined
+          await sink.write(textBatch(values.slice(10_000)))
+          await unloading
+          const prepared = await sink.prepare(epoch)
+          if (prepared) await sink.commit(prepared)
+          committed = prepared
+          break
+        } catch (error) {
+          // As a job that failed starts again from its checkpoint.
+          expect(error).toMatchObject({ retryable: true })
+          await sink.close()
+          sink = await open(place, committed)
+        }
+      }
+      expected.push(...values)
+    }
+    await sink.close()
+    expect((await place.visible?.())?.length).toBe(expected.length)
+    expect(await place.visible?.()).toEqual(expected)
+  })
+
+  test('where topics do not come by themselves, it says which one it needs, or makes it', async () => {
+    await broker().ask('PUT', 'namespaces/public/fixed')
+    await broker().ask('POST', 'namespaces/public/fixed/autoTopicCreation', '{"allowAutoTopicCreation":false}')
+    const place = placeIn('public/fixed')
+    await broker().createTopic(place.options.topic, 0)
+    await expect(open(place)).rejects.toMatchObject({
+      sqlState: '42P01',
+      hint: expect.stringContaining('topics create persistent://public/fixed/__tidemark-job'),
+    })
+    const made = { ...place, options: { ...place.options, admin_url: broker().adminUrl } }
+    await (await open(made)).close()
+  })
 })
