@@ -34,6 +34,12 @@ export class Admin {
     return true
   }
 
+  /** Deletes a topic without partitions, if it is there. */
+  async deleteTopic(topic: string): Promise<void> {
+    const { status, text } = await this.#ask('DELETE', topic.replace('://', '/'), undefined)
+    if (status !== 404) this.#expect(status, text, `delete the topic ${topic}`)
+  }
+
   /** Persistent topics of all namespaces that may be seen, and their partitions; 0 for one without. */
   async topics(): Promise<{ readonly topic: string; readonly partitions: number }[]> {
     const found: { topic: string; partitions: number }[] = []

@@ -25,8 +25,8 @@ export class Chunks {
   }
 
   /**
-   * Takes a piece. With the last one it gives the whole message as an entry without checksum; `undefined` while pieces are missing;
-   * 'broken' when those before have not been seen, or there is too much of it.
+   * Takes a piece. With the last one it gives the whole message as an entry without checksum, or 'broken' when those before have not
+   * been seen or there is too much of it; before that, undefined.
    */
   add(chunk: Chunk, at: { readonly ledger: number; readonly entry: number }): Uint8Array | undefined | 'broken' {
     const { uuid, number, count, totalBytes, metadata, piece } = chunk
@@ -35,13 +35,14 @@ export class Chunks {
       this.#pending.set(uuid, { first: { ledger: at.ledger, entry: at.entry }, pieces: [], bytes: 0 })
     }
     const pending = this.#pending.get(uuid)
-    if (!pending) return 'broken'
+    const incomplete = number === count - 1 ? 'broken' : undefined
+    if (!pending) return incomplete
     // A producer that was interrupted sends pieces again.
     if (number < pending.pieces.length) return undefined
     const room = this.#pending.size <= MESSAGES_MAX && this.#bytes + piece.length <= BYTES_MAX
     if (number > pending.pieces.length || totalBytes > BYTES_MAX || !room) {
       this.#drop(uuid)
-      return 'broken'
+      return incomplete
     }
     pending.pieces.push(piece)
     pending.bytes += piece.length

@@ -182,7 +182,6 @@ export class PartitionConsumer implements ConsumerInbox {
     const wanted = { headers: decoder.wantsHeaders, metadata: decoder.wantsMetadata, schemaVersion }
     for (let given = 0; given < rowsMax && !this.#ended; ) {
       const waiting = this.#cursor ? undefined : this.#take()
-      if (!this.#cursor && !waiting) break
       const reading = this.#cursor ?? waiting
       if (!reading) break
       const { ledger, entry } = reading

@@ -4,7 +4,7 @@ import { METADATA } from './entry.ts'
 import { listTopics } from './list-topics.ts'
 import { pulsarOptions } from './option-list.ts'
 import { sampleTopic } from './sample.ts'
-import { PulsarSink } from './sink.ts'
+import { forgetSink, PulsarSink } from './sink.ts'
 import { forgetSubscriptions, PulsarSource } from './source.ts'
 
 /** Topics of Apache Pulsar 2.11 and newer, in and out; exactly once where the cluster has transactions or deduplication. */
@@ -20,5 +20,5 @@ export const pulsar: Connector = {
   sample: sampleTopic,
   describe: describeTopic,
   topics: listTopics,
-  forget: (context, role) => (role === 'source' ? forgetSubscriptions(context) : Promise.resolve()),
+  forget: (context, role) => (role === 'source' ? forgetSubscriptions(context) : forgetSink(context)),
 }

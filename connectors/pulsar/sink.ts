@@ -1,3 +1,4 @@
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { assert } from '../../src/base/assert.ts'
 import { EngineError } from '../../src/base/errors.ts'
@@ -8,6 +9,7 @@ import { TransactionCoordinator } from './coordinator.ts'
 import { DeduplicatedDelivery } from './deduplicated-delivery.ts'
 import type { Delivery } from './delivery.ts'
 import type { OutgoingMessage } from './entry-writer.ts'
+import { Hold } from './hold.ts'
 import { hashOfKey } from './key-hash.ts'
 import { type PulsarSinkOptions, pulsarSinkOptions } from './options.ts'
 import { PartitionProducer, type UploadedSchema } from './partition-producer.ts'
@@ -15,7 +17,7 @@ import { PlainDelivery } from './plain-delivery.ts'
 import { TopicProducer } from './producer.ts'
 import { StagedFiles } from './staged-file.ts'
 import { partitionsOf } from './topic-name.ts'
-import { TransactionLog } from './transaction-log.ts'
+import { SUBSCRIPTION as LOG_SUBSCRIPTION, TransactionLog } from './transaction-log.ts'
 import { TransactionalDelivery } from './transactional-delivery.ts'
 
 const NO_BYTES = new Uint8Array(0)
@@ -145,7 +147,7 @@ export class PulsarSink implements Sink {
     const options = { codec, schema, bufferBytesMax, deliveryTimeoutMs }
     if (delivery === 'at_least_once')
       return new PlainDelivery(new TopicProducer(topics, this.#client, { ...options, name: undefined, resend: true }))
-    const name = this.#ownName()
+    const name = ownName(this.#context)
     const wanted = exactlyOnce ?? (recovered === 'deduplication' ? recovered : undefined)
     const coordinator =
       wanted === 'deduplication'
@@ -168,22 +170,15 @@ export class PulsarSink implements Sink {
       )
     }
     if (wanted === 'transactions') throw noTransactions()
-    const files = new StagedFiles(join(this.#context.dataDir, 'pulsar-output', name))
+    const files = new StagedFiles(stagedFolder(this.#context, name))
     const producer = new TopicProducer(topics, this.#client, { ...options, name, resend: true })
     return new DeduplicatedDelivery(producer, files, codec)
-  }
-
-  /** Of this sink alone, among all that write to the cluster, and the same after a restart. */
-  #ownName(): string {
-    const { job, instance } = this.#context
-    const parts = ['tidemark', job, instance].filter(part => part !== undefined)
-    return parts.join('-').replace(/[^\w.-]/g, char => `_${char.codePointAt(0)?.toString(16)}_`)
   }
 
   /** In the namespace of the output, where whoever may write that may write this. */
   async #logTopic(name: string): Promise<string> {
     const { topic: output, admin } = this.#options
-    const topic = `${output.replace(/[^/]+$/, '')}__${name}`
+    const topic = logTopicOf(output, name)
     await admin?.createTopic(topic, 0)
     try {
       const [only] = partitionsOf(topic, await this.#client.partitionCount(topic, true))
@@ -207,6 +202,39 @@ export class PulsarSink implements Sink {
     assert(this.#delivery !== undefined, 'the sink is open')
     return this.#delivery
   }
+}
+
+/** A sink that is gone for good: nobody will ask any more how its transactions ended, nor send the rows that wait in files. */
+export async function forgetSink(context: Omit<SinkContext, 'encoder'>): Promise<void> {
+  const { client: where, topic, admin } = pulsarSinkOptions({ ...context.options, schema: 'none' })
+  const name = ownName(context)
+  await rm(stagedFolder(context, name), { recursive: true, force: true })
+  const client = new PulsarClient(where, context.clock, context.log)
+  try {
+    const log = logTopicOf(topic, name)
+    const [only] = partitionsOf(log, await client.partitionCount(log))
+    await new Hold(only, LOG_SUBSCRIPTION, client).remove()
+    await admin?.deleteTopic(log)
+  } catch (error) {
+    // It wrote at least once, or by deduplication.
+    if (!(error instanceof EngineError) || error.sqlState !== '42P01') throw error
+  } finally {
+    client.close()
+  }
+}
+
+/** Of this sink alone, among all that write to the cluster, and the same after a restart. */
+function ownName({ job, instance }: Pick<SinkContext, 'job' | 'instance'>): string {
+  const parts = ['tidemark', job, instance].filter(part => part !== undefined)
+  return parts.join('-').replace(/[^\w.-]/g, char => `_${char.codePointAt(0)?.toString(16)}_`)
+}
+
+function logTopicOf(output: string, name: string): string {
+  return `${output.replace(/[^/]+$/, '')}__${name}`
+}
+
+function stagedFolder({ dataDir }: Pick<SinkContext, 'dataDir'>, name: string): string {
+  return join(dataDir, 'pulsar-output', name)
 }
 
 function isText(bytes: Uint8Array, start: number, end: number): boolean {

@@ -80,6 +80,7 @@ export class PulsarSource implements Source {
         return { kind: 'rows', partition: consumer.name, batch, bad }
       }
       // Rows that came before a failure are given first.
+      this.#dropDeleted()
       const failure = this.#failure ?? this.#turns.find(c => c.failure)?.failure
       if (failure) throw failure
       if (bounded && this.#turns.every(consumer => consumer.ended)) return { kind: 'end' }
@@ -150,6 +151,18 @@ export class PulsarSource implements Source {
       const short = name.slice(name.lastIndexOf('/') + 1)
       return topics.test(short) && !short.startsWith('__')
     })
+  }
+
+  /** Topics of a pattern come and go; one that was named must be there. */
+  #dropDeleted(): void {
+    if (!this.#options.pattern) return
+    for (const consumer of this.#turns.filter(c => c.failure?.sqlState === '42P01')) {
+      this.#context.log.info({ topic: consumer.topic }, 'a topic was deleted')
+      consumer.close()
+      this.#partitions.delete(consumer.topic)
+      this.#holds.delete(consumer.topic)
+      this.#turns = this.#turns.filter(c => c !== consumer)
+    }
   }
 
   async #hold(topic: string, atEnd: boolean): Promise<void> {

@@ -12,7 +12,8 @@ import type { OutgoingMessage, TransactionId } from './entry-writer.ts'
 import { type MessageId, writeMessageId } from './message-id.ts'
 import { TopicProducer } from './producer.ts'
 
-const SUBSCRIPTION = 'tidemark'
+/** Of the log itself. */
+export const SUBSCRIPTION = 'tidemark'
 const PERMITS = 1000
 /** Whoever restores a checkpoint that is not the last may ask for an older transaction. */
 const REMEMBERED = 10

@@ -155,7 +155,7 @@ describe.skipIf(missing)('a Pulsar source', () => {
       ['a:abcdefghi', 1],
       ['b:123456789', undefined],
     ])
-    expect(add('c 1 x', 7)).toBe('broken')
+    expect(['c 1 x', 'c 2 y'].map(text => add(text, 7))).toEqual([undefined, 'broken'])
     const place = { ledger: 7, entry: 5, next: WHOLE, pieces: { ledger: 7, entry: 1 } }
     expect(printFrom(place)).toBe('7:5:*/7:1')
     expect(parseFrom('7:5:*/7:1')).toEqual(place)
@@ -207,6 +207,10 @@ describe.skipIf(missing)('a Pulsar source', () => {
     expect(source.partitions()).toEqual(['public/rooms/room-1-partition-0', 'public/rooms/room-1-partition-1'])
     await broker().produce('public/rooms/room-2', asMessages(['later']))
     expect(await readUntil(source, 1)).toEqual(['public/rooms/room-2: later'])
+    await broker().ask('DELETE', 'persistent/public/rooms/room-2?force=true')
+    while (source.partitions().includes('public/rooms/room-2')) expect((await source.poll(10, never)).kind).toBe('idle')
+    await broker().produce('public/rooms/room-1-partition-1', asMessages(['on']))
+    expect(await readUntil(source, 1)).toEqual(['public/rooms/room-1-partition-1: on'])
     await source.close()
   })
 

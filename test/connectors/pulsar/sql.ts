@@ -134,6 +134,11 @@ describe.skipIf(missing)('Pulsar through SQL', () => {
       ['public/listed.parted', '3', expect.stringMatching(/^[1-9]\d*$/), expect.stringMatching(/^\{"slow":[12]\}$/)],
       ['public/listed.plain', '1', '0', '{}'],
     ])
+    const logs = async (): Promise<number> =>
+      JSON.stringify(await broker().ask('GET', 'persistent/public/listed')).split('__tidemark-parted-').length - 1
+    expect(await logs()).toBe(1)
+    await server.query('DROP SINK parted')
+    await expect.poll(logs, { timeout: 20_000 }).toBe(0)
     await server.query(`CREATE CONNECTION blind TYPE pulsar WITH (url = '${broker().url}')`)
     await expect(server.query('SHOW TOPICS FROM blind')).rejects.toThrow('has no admin_url')
   })
