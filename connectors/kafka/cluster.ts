@@ -1,7 +1,7 @@
 import type { Clock } from '../../src/base/clock.ts'
 import { EngineError } from '../../src/base/errors.ts'
 import type { Logger } from '../../src/base/log.ts'
-import { type Api, Connection, type Security } from './connection.ts'
+import { type Api, Connection, type ConnectionOwner, type Security } from './connection.ts'
 import { brokerError, Code, isRetryable } from './error-codes.ts'
 import type { Reader, Writer } from './wire.ts'
 
@@ -44,9 +44,12 @@ export class Cluster {
   readonly #connections = new Map<string, Promise<Connection>>()
   readonly #coordinators = new Map<string, number>()
   #brokers: ReadonlyMap<number, { host: string; port: number }> = new Map()
+  readonly #owner: ConnectionOwner
   #closed = false
 
   constructor(options: ClusterOptions, clock: Clock, log: Logger) {
+    const { security, clientId } = options
+    this.#owner = { security, clientId, clock }
     this.options = options
     this.clock = clock
     this.log = log
@@ -91,7 +94,7 @@ export class Cluster {
   /** A connection of the caller's own, for long polls: a broker serves one request of a connection at a time. */
   async dedicated(id: number): Promise<Connection> {
     const { host, port } = this.#addressOf(id)
-    const connection = await Connection.open(host, port, this.options.security, this.options.clientId)
+    const connection = await Connection.open(host, port, this.#owner)
     if (this.#closed) connection.close()
     return connection
   }
@@ -182,7 +185,7 @@ export class Cluster {
       if (!connection.failed) return connection
     }
     if (this.#connections.get(address) === before) {
-      const opening = Connection.open(host, port, this.options.security, this.options.clientId)
+      const opening = Connection.open(host, port, this.#owner)
       this.#connections.set(address, opening)
       opening.then(
         connection => this.#closed && connection.close(),

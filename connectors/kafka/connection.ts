@@ -1,7 +1,9 @@
 import { connect as connectTcp, type Socket, type SocketConstructorOpts } from 'node:net'
-import { type ConnectionOptions, connect as connectTls } from 'node:tls'
+import { type ConnectionOptions, connect as connectTls, type SecureContext } from 'node:tls'
+import type { Clock } from '../../src/base/clock.ts'
 import { EngineError } from '../../src/base/errors.ts'
 import { brokerError } from './error-codes.ts'
+import { RENEWAL } from './oauth.ts'
 import { authenticate, type Sasl } from './sasl.ts'
 import { Reader, Writer } from './wire.ts'
 
@@ -16,9 +18,8 @@ export interface Api {
 
 /** How to reach and talk to any broker of a cluster. */
 export interface Security {
-  readonly tls: boolean
-  /** PEM text of the authorities to trust instead of the system's. */
-  readonly ca: string | undefined
+  /** Whom to trust, and what to show for oneself; undefined: no TLS. */
+  readonly tls: SecureContext | undefined
   readonly sasl: Sasl | undefined
 }
 
@@ -55,6 +56,13 @@ interface Waiting {
   reject(error: EngineError): void
 }
 
+/** To whom a connection belongs. */
+export interface ConnectionOwner {
+  readonly security: Security
+  readonly clientId: string
+  readonly clock: Clock
+}
+
 /**
  * One connection to one broker. Requests are answered in their order, so several may be under way. The socket reads straight
  * into memory used again (`onread`): three times less work than 'data' events and joining chunks.
@@ -63,21 +71,26 @@ export class Connection {
   readonly address: string
   #abilities: BrokerAbilities = { versions: new Map(), features: new Map() }
   readonly #socket: Socket
-  readonly #clientId: string
+  readonly #owner: ConnectionOwner
   readonly #waiting: Waiting[] = []
   #correlation = 0
   /** Has answered more than what anybody may ask. */
   #useful = false
   #failure: EngineError | undefined
+  /** When to log in again: a broker closes connections whose session has ended. */
+  #loginAtMs = Number.POSITIVE_INFINITY
+  /** Requests, in their order, that wait for a login which is under way. */
+  #held: (() => void)[] | undefined
   /** The start of the next answer, and small answers whole. */
   readonly #scratch = new Uint8Array(SCRATCH_BYTES)
   #scratchFilled = 0
   /** A large answer under way: the rest of it is read in place. */
   #large: { readonly bytes: Uint8Array; readonly size: number; filled: number } | undefined
 
-  private constructor(host: string, port: number, security: Security, clientId: string, onConnect: () => void) {
+  private constructor(host: string, port: number, owner: ConnectionOwner, onConnect: () => void) {
+    const { security } = owner
     this.address = `${host}:${port}`
-    this.#clientId = clientId
+    this.#owner = owner
     const onread = {
       buffer: () => this.#target(),
       callback: (count: number): boolean => this.#received(count),
@@ -90,7 +103,7 @@ export class Connection {
     }
     const servername = /^[\d.:]+$/.test(host) ? undefined : host
     this.#socket = security.tls
-      ? connectTls({ ...tls, servername, ca: security.ca }, onConnect)
+      ? connectTls({ ...tls, servername, secureContext: security.tls }, onConnect)
       : connectTcp({ host, port, onread }, onConnect)
     this.#socket.setNoDelay(true)
     this.#socket.on('error', error => this.#fail(this.#lost(error.message, error)))
@@ -101,9 +114,9 @@ export class Connection {
   }
 
   /** Connects, asks what the broker can do, and authenticates. Throws EngineError 08001 where nobody answers. */
-  static async open(host: string, port: number, security: Security, clientId: string): Promise<Connection> {
+  static async open(host: string, port: number, owner: ConnectionOwner): Promise<Connection> {
     const opened = Promise.withResolvers<void>()
-    const connection = new Connection(host, port, security, clientId, opened.resolve)
+    const connection = new Connection(host, port, owner, opened.resolve)
     const socket = connection.#socket
     socket.once('close', () => opened.reject(connection.#failure))
     socket.setTimeout(CONNECT_TIMEOUT_MS)
@@ -114,11 +127,11 @@ export class Connection {
       socket.off('timeout', onTimeout)
       socket.setTimeout(REQUEST_TIMEOUT_MS)
       connection.#abilities = await connection.#askAbilities()
-      if (security.sasl) await authenticate(connection, security.sasl)
+      await connection.#logIn()
     } catch (error) {
       socket.destroy()
       if (error instanceof EngineError && error.sqlState !== '08006') throw error
-      throw unreachableBroker(connection.address, security, error)
+      throw unreachableBroker(connection.address, owner.security, error)
     }
     return connection
   }
@@ -144,12 +157,25 @@ export class Connection {
    * memory belongs to the buffer and is good until that is used again.
    */
   request(api: Api, write: (writer: Writer) => void, into?: ResponseBuffer): Promise<Reader> {
+    if (this.#owner.clock.monotonicMs() >= this.#loginAtMs) this.#logInAgain()
+    if (!this.#held) return this.#send(api, write, into)
+    const { promise, resolve } = Promise.withResolvers<Reader>()
+    this.#held.push(() => resolve(this.#send(api, write, into)))
+    return promise
+  }
+
+  close(): void {
+    this.#fail(this.#lost('closed'))
+    this.#socket.destroy()
+  }
+
+  #send(api: Api, write: (writer: Writer) => void, into?: ResponseBuffer): Promise<Reader> {
     if (this.#failure) return Promise.reject(this.#failure)
     const known = this.#abilities.versions.get(api.key)
     if (known && (known.max < api.version || known.min > api.version)) return Promise.reject(tooOld(api, this.address))
     const correlation = this.#correlation
     this.#correlation = (correlation + 1) & 0x7fffffff
-    const body = new Writer().int16(api.key).int16(api.version).int32(correlation).string(this.#clientId)
+    const body = new Writer().int16(api.key).int16(api.version).int32(correlation).string(this.#owner.clientId)
     if (api.flexible) body.tags()
     write(body)
     const length = new Writer().int32(body.length)
@@ -161,9 +187,28 @@ export class Connection {
     return promise
   }
 
-  close(): void {
-    this.#fail(this.#lost('closed'))
-    this.#socket.destroy()
+  async #logIn(): Promise<void> {
+    const { clock, security } = this.#owner
+    if (!security.sasl) return
+    const asked = { address: this.address, request: (api: Api, write: (w: Writer) => void) => this.#send(api, write) }
+    const sessionMs = await authenticate(asked, security.sasl, clock)
+    this.#loginAtMs = sessionMs > 0 ? clock.monotonicMs() + sessionMs * RENEWAL : Number.POSITIVE_INFINITY
+  }
+
+  /** In place, as KIP-368 has it: what is under way is answered, what comes waits. */
+  #logInAgain(): void {
+    this.#loginAtMs = Number.POSITIVE_INFINITY
+    const held: (() => void)[] = []
+    this.#held = held
+    this.#logIn()
+      .catch((error: unknown) => {
+        this.#fail(error instanceof EngineError ? error : this.#lost(String(error), error))
+        this.#socket.destroy()
+      })
+      .finally(() => {
+        this.#held = undefined
+        for (const send of held) send()
+      })
   }
 
   #target(): Uint8Array {
@@ -276,8 +321,30 @@ function tooOld(api: Api, address: string): EngineError {
 
 function unreachableBroker(address: string, security: Security, cause: unknown): EngineError {
   const why = cause instanceof Error ? cause.message.replace(/^connection to Kafka at \S+ lost: /, '') : String(cause)
+  const known = security.tls && tlsHint(cause)
   const other = security.tls ? 'without TLS (security_protocol)' : 'with TLS or a login (security_protocol)'
-  const hint = `Check brokers = 'host:port' and that Kafka runs there; the port may also want clients ${other}.`
+  const hint =
+    known ?? `Check brokers = 'host:port' and that Kafka runs there; the port may also want clients ${other}.`
   const details = { actor: 'external', retryable: true, hint, cause } as const
   return new EngineError('08001', `cannot connect to Kafka at ${address}: ${why}`, details)
+}
+
+/** What to do about a handshake that one of the two sides gave up. */
+function tlsHint(error: unknown): string | undefined {
+  const code = causesOf(error).find(each => TLS_CODES.test(each)) ?? ''
+  if (/ALTNAME/.test(code)) return 'Name the broker in brokers, and in advertised.listeners, as its certificate does.'
+  if (/ALERT_(UNKNOWN_CA|BAD_CERT|CERTIFICATE|.*CERT)/.test(code))
+    return 'The broker asks for a certificate that it trusts: see ssl_certificate and ssl_key.'
+  if (/^CERT_(HAS_EXPIRED|NOT_YET_VALID)/.test(code)) return "Renew the broker's certificate, or set the clock right."
+  if (/SELF_SIGNED|UNABLE_TO/.test(code))
+    return "Give ssl_ca the certificate of the authority that signed the broker's, if that is to be trusted."
+  return undefined
+}
+
+const TLS_CODES = /ALTNAME|ALERT_|^CERT_|SELF_SIGNED|UNABLE_TO/
+
+/** Codes of an error and of what caused it. */
+function causesOf(error: unknown): string[] {
+  if (!(error instanceof Error)) return []
+  return ['code' in error ? String(error.code) : '', ...causesOf(error.cause)]
 }

@@ -14,6 +14,7 @@ export const Code = {
   notCoordinator: 16,
   recordListTooLarge: 18,
   topicAuthorizationFailed: 29,
+  clusterAuthorizationFailed: 31,
   topicAlreadyExists: 36,
   outOfOrderSequence: 45,
   duplicateSequence: 46,
@@ -125,14 +126,14 @@ export function isRetryable(code: number): boolean {
   return meanings.get(code)?.retryable === true
 }
 
-/** An error code in an answer, as an error that says what was being done. */
-export function brokerError(code: number, doing: string, detail?: string | null): EngineError {
+/** An error code in an answer, as an error that says what was being done. `hint` takes the place of the usual one. */
+export function brokerError(code: number, doing: string, detail?: string | null, hint?: string): EngineError {
   const meaning = meanings.get(code)
   const name = meaning?.name ?? `error ${code}`
   return new EngineError(meaning?.state ?? '08006', `Kafka answered ${name} to: ${doing}`, {
     actor: 'external',
     retryable: meaning?.retryable ?? false,
-    hint: meaning?.hint,
+    hint: hint ?? meaning?.hint,
     detail: detail ?? undefined,
   })
 }

@@ -1,6 +1,5 @@
 /** The options of Kafka sources and sinks, and the door from their parsed values to typed objects. */
-import { readFileSync } from 'node:fs'
-import { EngineError, notSupported } from '../../src/base/errors.ts'
+import { EngineError } from '../../src/base/errors.ts'
 import {
   booleanWord,
   byteSize,
@@ -12,7 +11,7 @@ import {
 import type { Option, OptionValues } from '../../src/connector.ts'
 import type { ClusterOptions } from './cluster.ts'
 import { CODECS, type Codec } from './compression.ts'
-import type { Sasl } from './sasl.ts'
+import { clusterOptions, connectionOptions } from './connection-options.ts'
 
 /** Where a source without a checkpoint begins: everywhere alike, or by `topic/partition` or partition alone; what is not named begins at its first record. */
 export type Start = CommonStart | { readonly offsets: ReadonlyMap<string, number> }
@@ -49,22 +48,10 @@ export interface TopicSettings {
   readonly configs: ReadonlyMap<string, string>
 }
 
-const MECHANISMS = ['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512'] as const
-
 const text = (value: string): string => value.trim()
 
 function invalid(name: string, value: string, accepted: string): EngineError {
   return new EngineError('22023', `option ${name} = '${value}' must be ${accepted}`)
-}
-
-function parseBrokers(value: string): { host: string; port: number }[] {
-  const brokers = value.split(',').map(part => {
-    const match = /^\s*(?:\[([^\]]+)\]|([^\s:/]+))(?::(\d{1,5}))?\s*$/.exec(part)
-    const port = Number(match?.[3] ?? 9092)
-    if (!match || port < 1 || port > 65535) throw invalid('brokers', value, "'host:port', or several with commas")
-    return { host: match[1] ?? match[2], port }
-  })
-  return brokers
 }
 
 function parseTopics(value: string): string[] {
@@ -93,35 +80,7 @@ function parseOffsets(value: string): { readonly offsets: ReadonlyMap<string, nu
 
 /** Of the connection and of both directions; see `Connector.options`. */
 export const kafkaOptions: readonly Option[] = [
-  {
-    name: 'brokers',
-    doc: "Brokers to ask first, 'host:port' with commas.",
-    parse: parseBrokers,
-    required: true,
-    connection: true,
-  },
-  {
-    name: 'security_protocol',
-    doc: 'PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL.',
-    parse: oneOf('security_protocol', ['plaintext', 'ssl', 'sasl_plaintext', 'sasl_ssl']),
-    default: 'plaintext',
-    connection: true,
-  },
-  {
-    name: 'sasl_mechanism',
-    doc: 'How to log in: PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512.',
-    parse: oneOf('sasl_mechanism', ['plain', 'scram-sha-256', 'scram-sha-512', 'gssapi', 'oauthbearer', 'aws_msk_iam']),
-    default: 'plain',
-    connection: true,
-  },
-  { name: 'sasl_username', doc: 'Name to log in with.', parse: value => value, connection: true },
-  { name: 'sasl_password', doc: 'Password to log in with.', parse: value => value, connection: true, secret: true },
-  {
-    name: 'ssl_ca',
-    doc: "Certificates to trust instead of the system's: PEM text, or the path of a PEM file.",
-    parse: text,
-    connection: true,
-  },
+  ...connectionOptions,
   { name: 'topic', doc: 'The topic; a source may name several with commas.', parse: parseTopics },
   {
     name: 'topic_pattern',
@@ -276,50 +235,6 @@ export function kafkaSinkOptions(values: OptionValues, job: string): KafkaSinkOp
     bufferBytesMax: given.buffer_memory ?? 16 << 20,
     create: given.create_topic === false ? undefined : settings,
   }
-}
-
-function clusterOptions(values: OptionValues, job: string): ClusterOptions {
-  const given = values as Partial<ConnectionValues> // Parsed by `kafkaOptions`.
-  if (given.brokers === undefined)
-    throw new EngineError('22023', 'option brokers is missing', { hint: "Say brokers = 'host:9092'." })
-  const protocol = given.security_protocol ?? 'plaintext'
-  const security = {
-    tls: protocol.endsWith('ssl'),
-    ca: given.ssl_ca === undefined ? undefined : pem(given.ssl_ca),
-    sasl: protocol.startsWith('sasl') ? login(given) : undefined,
-  }
-  return { brokers: given.brokers, security, clientId: `tidemark-${job}` }
-}
-
-function login(given: Partial<ConnectionValues>): Sasl {
-  const { sasl_mechanism = 'plain', sasl_username: username, sasl_password: password } = given
-  const mechanism = MECHANISMS.find(known => known.toLowerCase() === sasl_mechanism)
-  if (!mechanism) throw notSupported(`sasl_mechanism ${sasl_mechanism}`, undefined, `${MECHANISMS.join(', ')} are.`)
-  if (username === undefined || password === undefined) {
-    throw new EngineError('22023', `security_protocol ${given.security_protocol} needs sasl_username and sasl_password`)
-  }
-  return { mechanism, username, password }
-}
-
-function pem(value: string): string {
-  if (value.includes('-----BEGIN')) return value
-  try {
-    return readFileSync(value, 'utf8')
-  } catch (cause) {
-    throw new EngineError('22023', `option ssl_ca: cannot read the file ${value}`, {
-      hint: 'Give the PEM text or its path.',
-      cause,
-    })
-  }
-}
-
-interface ConnectionValues {
-  brokers: readonly { host: string; port: number }[]
-  security_protocol: string
-  sasl_mechanism: string
-  sasl_username: string
-  sasl_password: string
-  ssl_ca: string
 }
 
 interface SourceValues {

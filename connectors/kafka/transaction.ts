@@ -64,7 +64,9 @@ export async function initProducer(
     const code = reader.int16()
     if (code !== Code.none) {
       cluster.forgetCoordinators()
-      throw brokerError(code, doing)
+      // The broker names its own right, IDEMPOTENT_WRITE of the cluster; it goes with that to write to any topic.
+      const hint = 'Give the user of this connection the right to write to the topic, or connect as another user.'
+      throw brokerError(code, doing, undefined, code === Code.clusterAuthorizationFailed ? hint : undefined)
     }
     return { code, value: { producerId: reader.int64(), epoch: reader.int16() } }
   }

@@ -52,11 +52,17 @@ rootLogger.level=${level}
 rootLogger.appenderRef.out.ref=OUT
 `
 
+interface Ports {
+  readonly port: number
+  readonly sasl: number
+  readonly tls: number
+  readonly mtls: number
+  readonly controller: number
+}
+
 const serverProperties = (
-  port: number,
-  sasl: number,
-  tls: number,
-  controller: number,
+  { port, sasl, tls, mtls, controller }: Ports,
+  secure: boolean,
   dir: string,
   more: string,
 ): string => `
@@ -64,18 +70,23 @@ process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:${controller}
 controller.listener.names=CONTROLLER
-listeners=PLAINTEXT://127.0.0.1:${port},SASL://127.0.0.1:${sasl}${tls ? `,TLS://127.0.0.1:${tls}` : ''},CONTROLLER://127.0.0.1:${controller}
-advertised.listeners=PLAINTEXT://127.0.0.1:${port},SASL://127.0.0.1:${sasl}${tls ? `,TLS://127.0.0.1:${tls}` : ''}
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,SASL:SASL_PLAINTEXT,TLS:SASL_SSL,CONTROLLER:PLAINTEXT
+listeners=PLAINTEXT://127.0.0.1:${port},SASL://127.0.0.1:${sasl}${secure ? `,TLS://127.0.0.1:${tls},MTLS://127.0.0.1:${mtls}` : ''},CONTROLLER://127.0.0.1:${controller}
+advertised.listeners=PLAINTEXT://127.0.0.1:${port},SASL://127.0.0.1:${sasl}${secure ? `,TLS://127.0.0.1:${tls},MTLS://127.0.0.1:${mtls}` : ''}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,SASL:SASL_PLAINTEXT,TLS:SASL_SSL,MTLS:SSL,CONTROLLER:PLAINTEXT
 inter.broker.listener.name=PLAINTEXT
-sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512
+sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512,OAUTHBEARER
+listener.name.sasl.oauthbearer.sasl.jaas.config=org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule required unsecuredLoginStringClaim_sub="broker";
+listener.name.tls.oauthbearer.sasl.jaas.config=org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule required unsecuredLoginStringClaim_sub="broker";
 listener.name.sasl.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required user_alice="alice-secret";
 listener.name.sasl.scram-sha-256.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
 listener.name.sasl.scram-sha-512.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
 ${
-  tls
+  secure
     ? `ssl.keystore.type=PEM
-ssl.keystore.location=${join(dir, 'keystore.pem')}`
+ssl.keystore.location=${join(dir, 'keystore.pem')}
+listener.name.mtls.ssl.client.auth=required
+listener.name.mtls.ssl.truststore.type=PEM
+listener.name.mtls.ssl.truststore.location=${join(dir, 'client.pem')}`
     : ''
 }
 listener.name.tls.scram-sha-256.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
@@ -154,23 +165,19 @@ async function jars(): Promise<string> {
   return lib
 }
 
-/** A key and a certificate for 127.0.0.1, as PEM files in `dir`. */
-async function selfSign(dir: string): Promise<void> {
-  const [key, certificate] = [join(dir, 'key.pem'), join(dir, 'certificate.pem')]
-  const subject = ['-subj', '/CN=127.0.0.1', '-addext', 'subjectAltName=IP:127.0.0.1', '-days', '2']
-  await run('openssl', [
-    'req',
-    '-x509',
-    '-newkey',
-    'rsa:2048',
-    '-nodes',
-    '-keyout',
-    key,
-    '-out',
-    certificate,
-    ...subject,
-  ])
-  writeFileSync(join(dir, 'keystore.pem'), readFileSync(key, 'utf8') + readFileSync(certificate, 'utf8'))
+/** A key (PKCS 8, encrypted where there is a password) and a certificate signed by itself, as PEM files in `dir`. */
+export async function selfSign(dir: string, name: string, subject: string, password?: string): Promise<void> {
+  const protection = password === undefined ? ['-nodes'] : ['-passout', `pass:${password}`]
+  const files = ['-keyout', join(dir, `${name}-key.pem`), '-out', join(dir, `${name}.pem`)]
+  const who = ['-subj', `/CN=${subject}`, '-addext', 'subjectAltName=IP:127.0.0.1', '-days', '2']
+  await run('openssl', ['req', '-x509', '-newkey', 'rsa:2048', ...protection, ...files, ...who])
+}
+
+/** What the broker shows, and the only client that its MTLS listener takes. */
+async function makeCertificates(dir: string): Promise<void> {
+  await Promise.all([selfSign(dir, 'broker', '127.0.0.1'), selfSign(dir, 'client', 'client', 'key-secret')])
+  const text = (name: string): string => readFileSync(join(dir, name), 'utf8')
+  writeFileSync(join(dir, 'keystore.pem'), text('broker-key.pem') + text('broker.pem'))
 }
 
 /** Ports that are free now. */
@@ -190,40 +197,41 @@ export async function freePorts(count: number): Promise<number[]> {
 /** One broker process at a time on one data folder and fixed ports; killed and started again at will. */
 export class KafkaBroker {
   readonly address: string
-  /** SASL_PLAINTEXT: PLAIN alice/alice-secret, SCRAM-SHA-256 carol/carol-secret, SCRAM-SHA-512 dave/dave-secret. */
+  /** SASL_PLAINTEXT: PLAIN alice/alice-secret, SCRAM-SHA-256 carol/carol-secret, SCRAM-SHA-512 dave/dave-secret; OAUTHBEARER: unsigned tokens. */
   readonly saslAddress: string
   /** SASL_SSL, for the same users; `certificate` is to be trusted. Only where `start` was asked for it. */
   readonly tlsAddress: string
+  /** SSL, for who has `client.pem` and `client-key.pem` (password key-secret) of `dir`. Only where `start` was asked for TLS. */
+  readonly mtlsAddress: string
   readonly dir: string
   readonly #lib: string
   #process: ChildProcess | undefined
 
-  private constructor(address: string, saslAddress: string, tlsAddress: string, dir: string, lib: string) {
-    this.address = address
-    this.saslAddress = saslAddress
-    this.tlsAddress = tlsAddress
+  private constructor({ port, sasl, tls, mtls }: Ports, dir: string, lib: string) {
+    this.address = `127.0.0.1:${port}`
+    this.saslAddress = `127.0.0.1:${sasl}`
+    this.tlsAddress = `127.0.0.1:${tls}`
+    this.mtlsAddress = `127.0.0.1:${mtls}`
     this.dir = dir
     this.#lib = lib
   }
 
   /** PEM file of the broker's own certificate. */
   get certificate(): string {
-    return join(this.dir, 'certificate.pem')
+    return join(this.dir, 'broker.pem')
   }
 
   /** A fresh cluster of one node, ready for clients. `more`: further lines of server.properties. `tls` needs openssl. */
   static async start({ more = '', tls = false } = {}): Promise<KafkaBroker> {
     const lib = await jars()
     const dir = mkdtempSync(join(tmpdir(), 'tidemark-kafka-'))
-    const [port, sasl, controller, tlsPort] = await freePorts(4)
-    if (tls) await selfSign(dir)
-    writeFileSync(
-      join(dir, 'server.properties'),
-      serverProperties(port, sasl, tls ? tlsPort : 0, controller, dir, more),
-    )
+    const [port, sasl, controller, tlsPort, mtls] = await freePorts(5)
+    const ports = { port, sasl, controller, tls: tlsPort, mtls }
+    if (tls) await makeCertificates(dir)
+    writeFileSync(join(dir, 'server.properties'), serverProperties(ports, tls, dir, more))
     writeFileSync(join(dir, 'log4j2.properties'), log4j('SYSTEM_OUT', 'info'))
     writeFileSync(join(dir, 'tools-log4j2.properties'), log4j('SYSTEM_ERR', 'warn'))
-    const broker = new KafkaBroker(`127.0.0.1:${port}`, `127.0.0.1:${sasl}`, `127.0.0.1:${tlsPort}`, dir, lib)
+    const broker = new KafkaBroker(ports, dir, lib)
     const scram = ['SCRAM-SHA-256=[name=carol,password=carol-secret]', 'SCRAM-SHA-512=[name=dave,password=dave-secret]']
     await broker.tool('kafka.tools.StorageTool', [
       'format',
