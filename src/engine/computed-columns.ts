@@ -1,6 +1,6 @@
 import { type Batch, createBatch, rowAt } from '../batch/batch.ts'
 import { encodeUtf8 } from '../batch/column.ts'
-import { BIGINT, type Datum, type Schema } from '../batch/types.ts'
+import { BIGINT, type Schema } from '../batch/types.ts'
 import type { BadRecord, Polled, Position, Source } from '../connector.ts'
 import type { SideOutput } from '../dataflow/operator.ts'
 import type { Expr } from '../expr/expr.ts'
@@ -8,6 +8,7 @@ import { collectColumns, replaceColumns } from '../expr/walk.ts'
 import type { DecodedColumn } from '../format/format.ts'
 import { compilerFor, type Evaluate, evaluateRows } from '../operators/evaluate.ts'
 import type { SourceSpec } from './objects.ts'
+import { rowAsJson } from './row-as-json.ts'
 
 export interface ComputedColumnsOptions {
   readonly spec: SourceSpec
@@ -16,8 +17,6 @@ export interface ComputedColumnsOptions {
   /** Opens the source that decodes what records hold. */
   readonly open: (columns: readonly DecodedColumn[]) => Source
   readonly nowMs: () => number
-  /** A row as text, for tidemark.bad_rows: the record's own bytes are gone when an expression fails. */
-  readonly describe: (names: readonly string[], row: readonly Datum[], batch: Batch) => string
 }
 
 /**
@@ -28,9 +27,8 @@ export class ComputedColumns implements Source {
   readonly #source: Source
   readonly #schema: Schema
   readonly #evaluate: Evaluate
-  readonly #describe: ComputedColumnsOptions['describe']
 
-  constructor({ spec, columns, open, nowMs, describe }: ComputedColumnsOptions) {
+  constructor({ spec, columns, open, nowMs }: ComputedColumnsOptions) {
     const { exprs, timeZone } = spec.computed ?? { exprs: {}, timeZone: 'UTC' }
     const wanted = columns.map((index): Expr => exprs[index] ?? { kind: 'column', index, ...spec.columns[index] })
     const read = new Set<number>()
@@ -44,7 +42,6 @@ export class ComputedColumns implements Source {
     this.#source = open(inner)
     this.#evaluate = compilerFor({ fields: inner.map(({ name, type }) => ({ name, type })) }, context)(moved)
     this.#schema = { fields: columns.map(c => ({ name: spec.columns[c].name, type: spec.columns[c].type })) }
-    this.#describe = describe
   }
 
   async poll(rowsMax: number, signal: AbortSignal): Promise<Polled> {
@@ -91,7 +88,7 @@ export class ComputedColumns implements Source {
   #badRecord(partition: string, batch: Batch, row: number, reason: string): BadRecord {
     const [offset, ...values] = rowAt(batch, row).reverse()
     const names = batch.schema.fields.slice(0, -1).map(f => f.name)
-    const raw = encodeUtf8(this.#describe(names, values.reverse(), batch))
+    const raw = encodeUtf8(rowAsJson(names, values.reverse(), batch))
     return { partition, offset: typeof offset === 'bigint' ? offset : Number(offset ?? -1), reason, raw }
   }
 }

@@ -1,12 +1,11 @@
 import { parseScript } from '../../grammar/parse.ts'
-import { type Clock, randomBytes } from '../base/clock.ts'
+import type { Clock } from '../base/clock.ts'
 import { EngineError, nearest, toEngineError } from '../base/errors.ts'
 import type { Logger } from '../base/log.ts'
 import { type Batch, createBatch } from '../batch/batch.ts'
 import type { Connector } from '../connector.ts'
 import type { AsideRow } from '../jobs/aside.ts'
 import type { JobHost } from '../jobs/host.ts'
-import type { DataflowSpec, JobSpec } from '../jobs/job.ts'
 import { Supervisor } from '../jobs/supervisor.ts'
 import { type Log, openLog } from '../log/log.ts'
 import { openRowLog, type RowLog } from '../log/row-log.ts'
@@ -19,6 +18,7 @@ import { Catalog, type StoredStatement } from './catalog.ts'
 import { ClientSession } from './client-session.ts'
 import type { ConnectorLookup } from './define-source.ts'
 import { defineObject } from './definitions.ts'
+import { produce } from './endpoints.ts'
 import { forgetOutside } from './forget-outside.ts'
 import {
   type CatalogObject,
@@ -32,10 +32,11 @@ import {
 import { createPgCatalog, type PgCatalog } from './pg-catalog/catalog.ts'
 import type { ReadRequest } from './read.ts'
 import { contentsOf, readPlan } from './read.ts'
-import { ASIDE_ROWS_MAX, produce } from './runtime.ts'
+import { ASIDE_ROWS_MAX } from './runtime.ts'
 import { scansOf } from './scans.ts'
 import type { Session, SessionFactory } from './session.ts'
 import { writtenColumns } from './source-columns.ts'
+import { StandingJobs } from './standing-jobs.ts'
 import { collect } from './stream.ts'
 import { systemRelations, systemRows } from './system.ts'
 import { writtenSpec } from './written-rows.ts'
@@ -72,6 +73,7 @@ export class Engine implements SessionFactory, ConnectorLookup {
   readonly log: Log
   readonly aside: RowLog<AsideRow>
   readonly pgCatalog: PgCatalog
+  readonly #jobs: StandingJobs
   #store: ObjectStore
   readonly #lock: FolderLock
   #closing = new AbortController()
@@ -86,6 +88,7 @@ export class Engine implements SessionFactory, ConnectorLookup {
     this.log = log
     this.catalog = new Catalog(store, systemRelations)
     this.supervisor = new Supervisor(options)
+    this.#jobs = new StandingJobs(this.catalog, this.supervisor, dataflow => this.checkpoints(dataflow))
     this.pgCatalog = createPgCatalog({ clock: options.clock, log: options.log, cacheDir: options.dataDir })
     this.aside = openRowLog(options.dataDir, 'aside', ASIDE_ROWS_MAX)
   }
@@ -104,7 +107,7 @@ export class Engine implements SessionFactory, ConnectorLookup {
       if (job) job.paused = stored.paused ?? false
       if (object) engine.catalog.objects.set(qualifiedName(object), object)
     }
-    for (const spec of engine.#dataflows()) await engine.#startDataflow(spec, false)
+    await engine.#jobs.startAll()
     engine.#maintenance = engine.#maintain()
     return engine
   }
@@ -180,7 +183,7 @@ export class Engine implements SessionFactory, ConnectorLookup {
     if (object.kind === 'source' && object.ownTopic !== undefined) await this.#dropTopic(object.ownTopic)
     this.catalog.objects.set(name, object)
     try {
-      if (job) await this.#startJob(name, job, object)
+      if (job) await this.#jobs.start(name, job, object.dependsOn)
       await this.catalog.save()
     } catch (error) {
       this.catalog.objects.delete(name)
@@ -221,19 +224,7 @@ export class Engine implements SessionFactory, ConnectorLookup {
   async setPaused(object: CatalogObject, paused: boolean): Promise<string[]> {
     const job = jobOf(object)
     if (!job) throw new EngineError('42809', `${object.shortName} is a ${object.kind} and has no job`)
-    const together = [...this.catalog.objects.values()].filter(o => jobOf(o)?.dataflow === job.dataflow)
-    for (const each of together) {
-      const other = jobOf(each)
-      if (other) other.paused = paused
-    }
-    await this.catalog.save()
-    const spec = this.#dataflows().find(d => d.id === job.dataflow)
-    const [status] = (await this.supervisor.status()).filter(s => s.dataflow === job.dataflow)
-    if (!paused && status?.state === 'failed' && spec) {
-      await this.supervisor.stop(job.dataflow, { save: false })
-      await this.#startDataflow(spec, false)
-    } else await this.supervisor.setPaused(job.dataflow, paused)
-    return together.map(qualifiedName)
+    return await this.#jobs.setPaused(job.dataflow, paused)
   }
 
   /** Rows of a bound read. Work on it ends with the signal. */
@@ -275,77 +266,11 @@ export class Engine implements SessionFactory, ConnectorLookup {
     return host
   }
 
-  async #startJob(name: string, job: JobObject, object: CatalogObject): Promise<void> {
-    const upstream = new Set<string>()
-    for (const needed of object.dependsOn) {
-      const view = this.catalog.objects.get(needed)
-      if (view?.kind === 'materialized view') upstream.add(view.job.dataflow)
-    }
-    const [first, ...others] = upstream
-    if (others.length > 0) return await this.#merge([first, ...others], job)
-    if (first !== undefined) {
-      job.dataflow = first
-      return await this.supervisor.addJob(first, jobSpec(name, job))
-    }
-    job.dataflow = newDataflowId()
-    await this.supervisor.start(
-      { id: job.dataflow, jobs: [jobSpec(name, job)], mergedFrom: [] },
-      { firstMustWork: true, paused: false },
-    )
-  }
-
-  /** Makes one dataflow of several, whose state it takes over: stored before it starts, as its sinks may then go on. */
-  async #merge(parts: readonly string[], job: JobObject): Promise<void> {
-    const from: string[] = []
-    try {
-      for (const part of parts) await this.supervisor.stop(part, { save: true })
-      // One that was merged and failed before it could save is still what it was merged from.
-      for (const part of parts) {
-        from.push(...((await this.checkpoints(part).latest()) ? [part] : (this.catalog.merges.get(part) ?? [])))
-      }
-    } catch (error) {
-      for (const spec of this.#dataflows()) {
-        if (parts.includes(spec.id) && !this.supervisor.hostOf(spec.id)) await this.#startDataflow(spec, false)
-      }
-      throw error
-    }
-    job.dataflow = newDataflowId()
-    for (const object of this.catalog.objects.values()) {
-      const other = jobOf(object)
-      if (other && parts.includes(other.dataflow)) other.dataflow = job.dataflow
-    }
-    this.catalog.merges.set(job.dataflow, from)
-    await this.catalog.save()
-    const spec = this.#dataflows().find(d => d.id === job.dataflow)
-    if (spec) await this.#startDataflow(spec, false)
-  }
-
-  /** Ends a job that is no longer in the catalog. */
   async #removeJob(name: string, job: JobObject): Promise<void> {
     if (job.dataflow === '') return
-    await this.supervisor.removeJob(job.dataflow, name)
+    await this.#jobs.remove(name, job)
     forgetOutside(name, job.definition, this)
-    const others = [...this.catalog.objects.values()].some(o => jobOf(o)?.dataflow === job.dataflow)
     await this.aside.clear(name)
-    if (others) return
-    for (const dataflow of [job.dataflow, ...(this.catalog.merges.get(job.dataflow) ?? [])]) {
-      await this.checkpoints(dataflow).clear()
-    }
-    this.catalog.merges.delete(job.dataflow)
-  }
-
-  #dataflows(): DataflowSpec[] {
-    const jobs = new Map<string, JobSpec[]>()
-    for (const [name, object] of this.catalog.objects) {
-      const job = jobOf(object)
-      if (job) jobs.set(job.dataflow, [...(jobs.get(job.dataflow) ?? []), jobSpec(name, job)])
-    }
-    return [...jobs].map(([id, specs]) => ({ id, jobs: specs, mergedFrom: this.catalog.merges.get(id) ?? [] }))
-  }
-
-  async #startDataflow(spec: DataflowSpec, firstMustWork: boolean): Promise<void> {
-    const paused = [...this.catalog.objects.values()].some(o => jobOf(o)?.dataflow === spec.id && jobOf(o)?.paused)
-    await this.supervisor.start(spec, { firstMustWork, paused })
   }
 
   checkpoints(dataflow: string): Checkpoints {
@@ -391,12 +316,4 @@ async function redefine(stored: StoredStatement, engine: Engine): Promise<Catalo
       hint,
     })
   }
-}
-
-function jobSpec(name: string, job: JobObject): JobSpec {
-  return { name, definition: job.definition }
-}
-
-function newDataflowId(): string {
-  return Buffer.from(randomBytes(8)).toString('hex')
 }

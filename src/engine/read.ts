@@ -2,15 +2,18 @@ import { assert } from '../base/assert.ts'
 import { type Batch, createBatch, ownedCopy, takeRows } from '../batch/batch.ts'
 import { setInt64 } from '../batch/column.ts'
 import { BIGINT, TIMESTAMPTZ } from '../batch/types.ts'
+import type { Source } from '../connector.ts'
 import { Graph, type NodeId } from '../dataflow/graph.ts'
 import type { Operator } from '../dataflow/operator.ts'
 import type { Dataflow } from '../jobs/dataflow.ts'
+import { firstColumns } from '../operators/project.ts'
 import type { LogicalPlan, Scan } from '../plan/logical.ts'
 import { pickColumns, type RowReader, readBatches, rowsOf } from '../state/row-store.ts'
 import { buildPlan } from './build.ts'
+import { openSource } from './endpoints.ts'
 import type { SourceSpec } from './objects.ts'
 import { BatchQueue } from './queue.ts'
-import { firstColumns, type Runtime } from './runtime.ts'
+import type { Runtime } from './runtime.ts'
 import { soughtValues } from './sought-values.ts'
 import { upsertScan } from './upserts.ts'
 
@@ -106,7 +109,7 @@ async function* runRead(
   const graph = new Graph()
   const rows: { node: NodeId; reader: RowReader }[] = []
   const opened: { node: NodeId; scan: Scan; batches: AsyncIterable<Batch> }[] = []
-  const topics: { node: NodeId; open: () => ReturnType<Runtime['openSource']> }[] = []
+  const topics: { node: NodeId; open: () => Source }[] = []
   const output = new Collect(request.plan.schema)
   const root = buildPlan(request.plan, {
     add: (operator, inputs) => graph.add(operator, inputs),
@@ -128,7 +131,7 @@ async function* runRead(
       else if (spec)
         topics.push({
           node,
-          open: () => expectRuntime(runtime).openSource(spec, upsert ?? scan, { job: 'read', bounded: true }),
+          open: () => openSource(spec, upsert ?? scan, { job: 'read', bounded: true }, expectRuntime(runtime)),
         })
       else {
         assert(dataflow !== undefined, `${scan.relation} is read where it lives`)

@@ -42,3 +42,19 @@ export class Project implements Operator, RowStep {
     return expr.kind === 'column' ? expr.index : undefined
   }
 }
+
+/** Some columns of the input, in another order. */
+export function projectColumns(schema: Schema, columns: readonly number[]): Project {
+  const exprs = columns.map(c => ({ kind: 'column' as const, index: c, ...schema.fields[c] }))
+  return new Project({
+    schema: { fields: columns.map(c => schema.fields[c]) },
+    exprs,
+    compile: () => batch => columns.map(c => batch.columns[c]),
+    side: undefined,
+  })
+}
+
+/** The columns that come first in what is given. */
+export function firstColumns(from: Schema, wanted: Schema): Project {
+  return projectColumns(from, [...wanted.fields.keys()])
+}
