@@ -6,7 +6,8 @@ import { print, printExpression } from '../../grammar/print.ts'
 import { EngineError } from '../../src/base/errors.ts'
 import { arbitraryExpression, arbitraryQuery } from './arbitrary.ts'
 import { expressions, own, statements } from './corpus.ts'
-import { canonical, queryOf } from './oracle.ts'
+import { canonical } from './oracle/canonical.ts'
+import { queryOf } from './oracle/query.ts'
 import { bare } from './tree.ts'
 
 beforeAll(loadModule)

@@ -4,7 +4,9 @@ import { isBareLabel, keywords } from '../../grammar/keywords.ts'
 import { parseScript } from '../../grammar/parse.ts'
 import { EngineError } from '../../src/base/errors.ts'
 import { expressions, statements } from './corpus.ts'
-import { canonical, queryOf, unmapped } from './oracle.ts'
+import { canonical } from './oracle/canonical.ts'
+import { unmapped } from './oracle/json.ts'
+import { queryOf } from './oracle/query.ts'
 import { bare } from './tree.ts'
 
 beforeAll(loadModule)

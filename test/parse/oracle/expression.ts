@@ -1,23 +1,5 @@
-/**
- * Postgres' own parse trees (libpg-query's JSON) and ours, both in one canonical form. Where the two differ by design the
- * canonical form is the coarser one: signs before constants are folded, set operations are binary, and parentheses leave no trace.
- */
-
-/** JSON of libpg-query, whose shapes are looked at and not trusted: an unknown one throws. */
-type Json = Record<string, unknown>
-
-export const unmapped = class extends Error {}
-
-function fields(node: unknown): [string, Json] {
-  const [entry] = Object.entries(node as Json)
-  return [entry[0], entry[1] as Json]
-}
-
-const list = (value: unknown): unknown[] => (Array.isArray(value) ? value : [])
-const optional = (value: unknown, map: (node: unknown) => unknown): unknown =>
-  value === undefined ? undefined : map(value)
-const names = (value: unknown): string[] =>
-  list(value).map(node => String((fields(node)[1] as { sval?: string }).sval ?? ''))
+import { fields, type Json, list, names, optional, unmapped } from './json.ts'
+import { queryOf } from './query.ts'
 
 const types: Readonly<Record<string, string>> = {
   int2: 'smallint',
@@ -45,7 +27,7 @@ const intervals: Readonly<Record<number, string>> = {
   32767: '',
 }
 
-function typeOf(node: Json): unknown {
+export function typeOf(node: Json): unknown {
   const all = names(node.names)
   const system = all.length === 2 && all[0] === 'pg_catalog'
   const last = all[all.length - 1]
@@ -197,7 +179,7 @@ const frameFlags = {
   excludeTies: 131072,
 }
 
-function windowOf(node: Json, inCall: boolean): unknown {
+export function windowOf(node: Json, inCall: boolean): unknown {
   if (inCall && node.name !== undefined) return node.name
   const options = Number(node.frameOptions ?? 0)
   let frame: unknown
@@ -232,7 +214,7 @@ function windowOf(node: Json, inCall: boolean): unknown {
   }
 }
 
-function orderOf(node: unknown): unknown {
+export function orderOf(node: unknown): unknown {
   const [, by] = fields(node)
   const nulls = { SORTBY_NULLS_FIRST: 'first', SORTBY_NULLS_LAST: 'last' }[String(by.sortby_nulls)]
   const using = by.sortby_dir === 'SORTBY_USING' ? operator(by.useOp).op : undefined
@@ -320,166 +302,4 @@ export function expressionOf(wrapped: unknown): unknown {
     default:
       throw new unmapped(tag)
   }
-}
-
-function aliasOf(value: unknown, definitions?: unknown): unknown {
-  const alias = value as Json | undefined
-  const typed = list(definitions).map(definition => fields(definition)[1])
-  if (typed.length > 0)
-    return {
-      name: alias?.aliasname,
-      columns: typed.map(d => d.colname),
-      types: typed.map(d => typeOf(d.typeName as Json)),
-    }
-  return alias === undefined ? undefined : { name: alias.aliasname, columns: names(alias.colnames) }
-}
-
-const joinTypes: Readonly<Record<string, string>> = {
-  JOIN_INNER: 'inner',
-  JOIN_LEFT: 'left',
-  JOIN_RIGHT: 'right',
-  JOIN_FULL: 'full',
-}
-
-function tableOf(wrapped: unknown): unknown {
-  const [tag, node] = fields(wrapped)
-  const alias = aliasOf(node.alias, node.coldeflist)
-  switch (tag) {
-    case 'RangeVar': {
-      const name = [node.catalogname, node.schemaname, node.relname].filter(part => part !== undefined)
-      return { kind: 'table', name, only: !node.inh, alias }
-    }
-    case 'RangeSubselect':
-      return { kind: 'subquery', query: queryOf(node.subquery), lateral: Boolean(node.lateral), alias }
-    case 'RangeFunction': {
-      const calls = list(node.functions).map(call => expressionOf(list(fields(call)[1].items)[0]))
-      return {
-        kind: 'table-function',
-        calls,
-        ordinality: Boolean(node.ordinality),
-        lateral: Boolean(node.lateral),
-        alias,
-      }
-    }
-    case 'JoinExpr': {
-      const using = node.usingClause && {
-        columns: names(node.usingClause),
-        alias: (node.join_using_alias as Json | undefined)?.aliasname,
-      }
-      const cross = node.jointype === 'JOIN_INNER' && !node.quals && !node.usingClause && !node.isNatural
-      return {
-        kind: 'join',
-        type: cross ? 'cross' : joinTypes[String(node.jointype)],
-        natural: Boolean(node.isNatural),
-        asof: false,
-        left: tableOf(node.larg),
-        right: tableOf(node.rarg),
-        on: optional(node.quals, expressionOf),
-        using,
-        alias,
-      }
-    }
-    default:
-      throw new unmapped(tag)
-  }
-}
-
-function groupOf(wrapped: unknown): unknown {
-  const [tag, node] = fields(wrapped)
-  if (tag !== 'GroupingSet') return { kind: 'expr', expr: expressionOf(wrapped) }
-  switch (node.kind) {
-    case 'GROUPING_SET_EMPTY':
-      return { kind: 'empty' }
-    case 'GROUPING_SET_SETS':
-      return { kind: 'sets', items: list(node.content).map(groupOf) }
-    default:
-      return {
-        kind: node.kind === 'GROUPING_SET_CUBE' ? 'cube' : 'rollup',
-        exprs: list(node.content).map(expressionOf),
-      }
-  }
-}
-
-/** A query of Postgres in canonical form; set operations as `{ op, all, left, right }`. */
-export function queryOf(wrapped: unknown): unknown {
-  const [tag, node] = fields(wrapped)
-  if (tag !== 'SelectStmt') throw new unmapped(tag)
-  return {
-    kind: 'query',
-    with: optional(node.withClause, clause => {
-      const { recursive, ctes } = clause as Json
-      const tables = list(ctes).map(entry => {
-        const [, cte] = fields(entry)
-        const materialized = { CTEMaterializeAlways: true, CTEMaterializeNever: false }[String(cte.ctematerialized)]
-        return { name: cte.ctename, columns: names(cte.aliascolnames), materialized, query: queryOf(cte.ctequery) }
-      })
-      return { recursive: Boolean(recursive), tables }
-    }),
-    body: bodyOf(node),
-    orderBy: list(node.sortClause).map(orderOf),
-    limit: optional(node.limitCount, expressionOf),
-    withTies: node.limitOption === 'LIMIT_OPTION_WITH_TIES',
-    offset: optional(node.limitOffset, expressionOf),
-    locking: list(node.lockingClause).length,
-  }
-}
-
-function bodyOf(node: Json): unknown {
-  if (node.op !== 'SETOP_NONE')
-    return {
-      op: String(node.op).slice(6).toLowerCase(),
-      all: Boolean(node.all),
-      left: queryOf({ SelectStmt: node.larg }),
-      right: queryOf({ SelectStmt: node.rarg }),
-    }
-  if (node.valuesLists)
-    return { kind: 'values', rows: list(node.valuesLists).map(row => list(fields(row)[1].items).map(expressionOf)) }
-  const on = list(node.distinctClause)
-  return {
-    kind: 'select',
-    distinct: node.distinctClause && { on: on.filter(expr => Object.keys(expr as Json).length > 0).map(expressionOf) },
-    items: list(node.targetList).map(target => {
-      const [, { name, val }] = fields(target)
-      return { expr: expressionOf(val), alias: name }
-    }),
-    into: node.intoClause && [((node.intoClause as Json).rel as Json).relname],
-    from: list(node.fromClause).map(tableOf),
-    where: optional(node.whereClause, expressionOf),
-    groupBy: node.groupClause && { distinct: Boolean(node.groupDistinct), items: list(node.groupClause).map(groupOf) },
-    having: optional(node.havingClause, expressionOf),
-    windows: list(node.windowClause).map(window => {
-      const [, definition] = fields(window)
-      return { name: definition.name, spec: windowOf(definition, false) }
-    }),
-  }
-}
-
-/** Our bare tree in canonical form. */
-export function canonical(node: unknown): unknown {
-  if (Array.isArray(node)) return node.map(canonical)
-  if (typeof node !== 'object' || node === null) return node
-  const plain = Object.fromEntries(
-    Object.entries(node).map(([key, value]) => [key, key === 'locking' ? list(value).length : canonical(value)]),
-  )
-  const { kind, op, arg } = plain as { kind?: string; op?: string; arg?: Json }
-  // Postgres writes −1 as a constant.
-  if (kind === 'unary' && op === '-' && list(plain.schema).length === 0 && arg?.kind === 'number') {
-    const text = String(arg.text)
-    const negated = text.startsWith('-') ? text.slice(1) : `-${text}`
-    return { kind: 'number', text: negated === '-0' ? '0' : negated }
-  }
-  if (kind === 'in-query' && plain.negated) return { kind: 'not', arg: { ...plain, negated: false } }
-  if (kind === 'set-operation') return chain(plain)
-  // Postgres' arrays have no kind per dimension when bounds are written: innermost first, as here.
-  return plain
-}
-
-function chain(set: Json): unknown {
-  const nothing = { kind: 'query', orderBy: [], withTies: false, locking: 0 }
-  const rest = list(set.rest) as { op: string; all: boolean; query: unknown }[]
-  const tree = rest.reduce((left: unknown, { op, all, query }, i): unknown => {
-    const body = { op, all, left, right: query }
-    return i === rest.length - 1 ? body : { ...nothing, body }
-  }, set.first)
-  return tree
 }
