@@ -81,6 +81,7 @@ export class LakeSink implements Sink {
     this.#run = `${this.#run}-${stamp}-${Buffer.from(randomBytes(3)).toString('hex')}`
     const { own } = this.#place
     const last = recovered && preparedBy(recovered)
+    if (!last) await this.#tryOut()
     for (const staged of last?.publish ?? []) await this.#place.publish(staged)
     await this.#place.sweep()
     const stored = (await own.list(SEGMENTS)).map(key => Number(key.slice(SEGMENTS.length)))
@@ -144,6 +145,13 @@ export class LakeSink implements Sink {
   async close(): Promise<void> {
     this.#files.clear()
     await this.#place.close()
+  }
+
+  /** Who may not write here is to hear of it from CREATE SINK, and not when the first file is finished. */
+  async #tryOut(): Promise<void> {
+    const { own } = this.#place
+    await own.put('writable', [])
+    await own.delete('writable')
   }
 
   /** A clock that was set back must not keep a file open. */

@@ -76,13 +76,13 @@ function tell(error: Error, { action, bucket, key, endpoint }: S3Request): Told 
       hint: 'It was deleted after it was listed.',
     }
   }
-  if (status === 403) {
-    const hint = `The credentials need s3:${action} on it.`
-    return { sqlState: '42501', message: `S3 at ${at} does not allow ${action} in bucket ${bucket}`, hint }
-  }
   if (status === 507 || FULL.test(error.name)) {
     const hint = 'Free space or raise the quota; it is tried again.'
     return { sqlState: '53100', message: `bucket ${bucket} at ${at} is full`, hint, retryable: true }
+  }
+  if (status === 403) {
+    const hint = `The credentials need s3:${action} on it.`
+    return { sqlState: '42501', message: `S3 at ${at} does not allow ${action} in bucket ${bucket}`, hint }
   }
   if (status === undefined && (NETWORK.test(code) || NETWORK.test(error.name) || 'errno' in error)) {
     const hint = 'Check the endpoint and that the service runs; it is tried again.'

@@ -20,7 +20,7 @@ export function s3Missing(): string | undefined {
   return message
 }
 
-/** One server process at a time on one data folder and fixed ports; ended and started again at will. */
+/** One server process on a data folder and ports of its own. */
 export class S3Server {
   readonly endpoint: string
   readonly #ports: readonly number[]
@@ -45,7 +45,7 @@ export class S3Server {
       identity('reader', reader, ['Read', 'List']),
     ]
     writeFileSync(join(server.#dir, 's3.json'), JSON.stringify({ identities }))
-    await server.restart()
+    await server.#run()
     // This server makes a bucket at the first write into it.
     await server.bucket(BUCKET).put('made', Buffer.from('x'))
     return server
@@ -80,8 +80,8 @@ export class S3Server {
     return { s3: this.bucket(BUCKET), prefix: `place-${++places}/` }
   }
 
-  /** Starts the process on the data that is there; resolves when it takes writes. */
-  async restart(): Promise<void> {
+  /** Resolves when it takes writes. */
+  async #run(): Promise<void> {
     const [port, master, masterGrpc, volume, volumeGrpc, filer, filerGrpc, s3Grpc] = this.#ports
     const logFile = join(this.#dir, 'weed.log')
     const out = openSync(logFile, 'a')
@@ -112,22 +112,43 @@ export class S3Server {
     }
   }
 
-  /** At once: its own stop takes 10 s. `weed` may be a wrapper script, so its whole group goes. */
-  async kill(): Promise<void> {
+  /** Ends it at once, as its own way takes 10 s, and deletes its data. `weed` may be a wrapper script, so its whole group goes. */
+  async stop(): Promise<void> {
     const child = this.#process
     this.#process = undefined
-    if (!child?.pid || child.exitCode !== null || child.signalCode !== null) return
-    const gone = new Promise(resolve => child.once('exit', resolve))
-    process.kill(-child.pid, 'SIGKILL')
-    await gone
-  }
-
-  /** Ends it and deletes its data. */
-  async stop(): Promise<void> {
-    await this.kill()
+    if (child?.pid && child.exitCode === null && child.signalCode === null) {
+      const gone = new Promise(resolve => child.once('exit', resolve))
+      process.kill(-child.pid, 'SIGKILL')
+      await gone
+    }
     rmSync(this.#dir, { recursive: true, force: true, maxRetries: 3 })
   }
 }
 
 const BUCKET = 'test-bucket'
 let places = 0
+
+/** A stand-in for AWS that does not make a bucket where none was made: moto's server. Undefined where it is not installed. */
+export async function startMoto(): Promise<{ readonly endpoint: string; stop(): void } | undefined> {
+  if (!runs('moto_server', '--help')) {
+    if (process.env.TIDEMARK_REQUIRE_PARTS === '1')
+      throw new Error("moto_server is not on the PATH: pip install 'moto[server]'")
+    console.warn("SKIPPED: moto_server is not on the PATH: pip install 'moto[server]'")
+    return undefined
+  }
+  const [port] = await freePorts(1)
+  const child = spawn('moto_server', ['-H', '127.0.0.1', '-p', String(port)], { stdio: 'ignore', detached: true })
+  const endpoint = `http://127.0.0.1:${port}`
+  for (;;) {
+    if (
+      await fetch(endpoint).then(
+        r => r.ok,
+        () => false,
+      )
+    )
+      break
+    if (child.exitCode !== null) throw new Error('moto did not start')
+    await new Promise(resolve => setTimeout(resolve, 50))
+  }
+  return { endpoint, stop: () => void (child.pid && process.kill(-child.pid, 'SIGKILL')) }
+}

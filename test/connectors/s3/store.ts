@@ -1,12 +1,10 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { openLocalStore } from '../../src/storage/local-store.ts'
-import type { ObjectStore } from '../../src/storage/object-store.ts'
-import { parseS3Url } from '../../src/storage/open-store.ts'
-import { S3Store } from '../../src/storage/s3-store.ts'
-import { S3Server, s3Missing } from '../support/s3.ts'
-import { temporaryFolder } from '../support/temporary.ts'
-
-const missing = s3Missing()
+import { describe, expect, test } from 'vitest'
+import { openLocalStore } from '../../../src/storage/local-store.ts'
+import type { ObjectStore } from '../../../src/storage/object-store.ts'
+import { parseS3Url } from '../../../src/storage/open-store.ts'
+import { S3Store } from '../../../src/storage/s3-store.ts'
+import { temporaryFolder } from '../../support/temporary.ts'
+import { missing, server } from './server.ts'
 
 /** What every store keeps; `open` gives an empty one. */
 function storeContract(name: string, open: () => Promise<ObjectStore>): void {
@@ -54,12 +52,6 @@ function storeContract(name: string, open: () => Promise<ObjectStore>): void {
 storeContract('local folder', async () => openLocalStore(temporaryFolder()))
 
 describe.skipIf(missing)(`S3 ${missing ?? ''}`, () => {
-  let server: S3Server
-  beforeAll(async () => {
-    server = await S3Server.start()
-  })
-  afterAll(() => server.stop())
-
   const open = async (): Promise<S3Store> => {
     const { s3, prefix } = server.newPlace()
     return new S3Store(s3, prefix, 'me')

@@ -2,20 +2,15 @@
 import { appendFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
-import { S3Server, s3Missing } from '../support/s3.ts'
-import { startServer } from '../support/server.ts'
-import { temporaryFolder } from '../support/temporary.ts'
+import { startServer } from '../../support/server.ts'
+import { temporaryFolder } from '../../support/temporary.ts'
+import { missing, server } from './server.ts'
 
-const missing = s3Missing()
-let s3: S3Server
-beforeAll(async () => {
-  if (missing) return
-  s3 = await S3Server.start()
-  for (const [name, value] of Object.entries(s3.env)) vi.stubEnv(name, value)
+beforeAll(() => {
+  for (const [name, value] of Object.entries(server?.env ?? {})) vi.stubEnv(name, value)
 })
-afterAll(async () => {
+afterAll(() => {
   vi.unstubAllEnvs()
-  await s3?.stop()
 })
 
 const lines = (from: number, to: number): string =>
@@ -23,8 +18,8 @@ const lines = (from: number, to: number): string =>
 
 describe.skipIf(missing)(`checkpoints on S3 ${missing ?? ''}`, () => {
   test('another machine with an empty disk goes on where a killed one was', async () => {
-    const place = s3.newPlace()
-    const url = `s3://${place.s3.bucket}/${place.prefix}?endpoint=${s3.endpoint}`
+    const place = server.newPlace()
+    const url = `s3://${place.s3.bucket}/${place.prefix}?endpoint=${server.endpoint}`
     const input = join(temporaryFolder(), 'in.ndjson')
     writeFileSync(input, lines(0, 1000))
     const first = await startServer('--checkpoints', url)

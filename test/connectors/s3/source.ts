@@ -1,26 +1,19 @@
 import { mkdirSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gzipSync, zstdCompressSync } from 'node:zlib'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { file } from '../../connectors/file/file.ts'
-import { s3 } from '../../connectors/s3/s3.ts'
-import { systemClock } from '../../src/base/clock.ts'
-import { silentLogger } from '../../src/base/log.ts'
-import { batchOfRows, rowAt } from '../../src/batch/batch.ts'
-import { BIGINT, DATE, type Datum, type Field, INTEGER, TEXT } from '../../src/batch/types.ts'
-import type { Polled, Position, Source } from '../../src/connector.ts'
-import { createDecoder } from '../../src/format/format.ts'
-import { ParquetWriter } from '../../src/format/parquet/writer.ts'
-import { type Fixture, liveSourceContract, optionValues, sourceContract } from '../support/connector-contract.ts'
-import { S3Server, s3Missing } from '../support/s3.ts'
-import { temporaryFolder } from '../support/temporary.ts'
-
-const missing = s3Missing()
-let server: S3Server
-beforeAll(async () => {
-  if (!missing) server = await S3Server.start()
-})
-afterAll(() => server?.stop())
+import { describe, expect, test } from 'vitest'
+import { file } from '../../../connectors/file/file.ts'
+import { s3 } from '../../../connectors/s3/s3.ts'
+import { systemClock } from '../../../src/base/clock.ts'
+import { silentLogger } from '../../../src/base/log.ts'
+import { batchOfRows, rowAt } from '../../../src/batch/batch.ts'
+import { BIGINT, DATE, type Datum, type Field, INTEGER, TEXT } from '../../../src/batch/types.ts'
+import type { Polled, Position, Source } from '../../../src/connector.ts'
+import { createDecoder } from '../../../src/format/format.ts'
+import { ParquetWriter } from '../../../src/format/parquet/writer.ts'
+import { type Fixture, liveSourceContract, optionValues, sourceContract } from '../../support/connector-contract.ts'
+import { temporaryFolder } from '../../support/temporary.ts'
+import { missing, server } from './server.ts'
 
 const pack = (ending: string, text: string): Buffer =>
   ending.endsWith('.gz') ? gzipSync(text) : ending.endsWith('.zst') ? zstdCompressSync(text) : Buffer.from(text)

@@ -1,27 +1,20 @@
 import { existsSync, globSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { file } from '../../connectors/file/file.ts'
-import { s3 } from '../../connectors/s3/s3.ts'
-import { silentLogger } from '../../src/base/log.ts'
-import { type Batch, batchOfRows } from '../../src/batch/batch.ts'
-import { BIGINT, type Datum, type Schema, TEXT, TIMESTAMPTZ } from '../../src/batch/types.ts'
-import type { Connector, Prepared, Sink } from '../../src/connector.ts'
-import { fileFormat } from '../../src/format/files.ts'
-import type { FormatName } from '../../src/format/format.ts'
-import { optionValues, type Place, sinkContract } from '../support/connector-contract.ts'
-import { download, duckdb } from '../support/duckdb.ts'
-import { ManualClock } from '../support/manual-clock.ts'
-import { S3Server, s3Missing } from '../support/s3.ts'
-import { temporaryFolder } from '../support/temporary.ts'
-import { textEncoder } from '../support/text-records.ts'
-
-const missing = s3Missing()
-let server: S3Server
-beforeAll(async () => {
-  if (!missing) server = await S3Server.start()
-})
-afterAll(() => server?.stop())
+import { describe, expect, test } from 'vitest'
+import { file } from '../../../connectors/file/file.ts'
+import { s3 } from '../../../connectors/s3/s3.ts'
+import { silentLogger } from '../../../src/base/log.ts'
+import { type Batch, batchOfRows } from '../../../src/batch/batch.ts'
+import { BIGINT, type Datum, type Schema, TEXT, TIMESTAMPTZ } from '../../../src/batch/types.ts'
+import type { Connector, Prepared, Sink } from '../../../src/connector.ts'
+import { fileFormat } from '../../../src/format/files.ts'
+import type { FormatName } from '../../../src/format/format.ts'
+import { optionValues, type Place, sinkContract } from '../../support/connector-contract.ts'
+import { download, duckdb } from '../../support/duckdb.ts'
+import { ManualClock } from '../../support/manual-clock.ts'
+import { temporaryFolder } from '../../support/temporary.ts'
+import { textEncoder } from '../../support/text-records.ts'
+import { missing, server } from './server.ts'
 
 /** A place to write to, and a folder with what is to be seen there. */
 interface Target {
