@@ -190,6 +190,7 @@ export class PartitionProducer implements ProducerInbox {
   stored(sequenceId: number, id: MessageId): void {
     if (id.entry >= 0) this.lastId = id
     this.lastStored = Math.max(this.lastStored, sequenceId)
+    this.#failures = 0
     this.#dropStored(sequenceId)
     this.#stuckSinceMs = this.#entries.length === 0 ? 0 : this.#client.clock.monotonicMs()
     this.#wake()
@@ -208,7 +209,9 @@ export class PartitionProducer implements ProducerInbox {
     if (this.#closed) return
     if (this.#sent > 0 && !this.#options.resend) this.failure ??= why
     this.#sent = 0
-    this.#retryAtMs = 0
+    // At once, unless nothing was stored since the last time.
+    this.#retryAtMs = this.#failures === 0 ? 0 : this.#client.clock.monotonicMs() + backoffMs(this.#failures)
+    this.#failures++
     this.#wake()
   }
 
@@ -254,7 +257,6 @@ export class PartitionProducer implements ProducerInbox {
     this.open().then(
       () => {
         this.#opening = false
-        this.#failures = 0
         this.#dropStored(this.lastStored)
         this.#sent = 0
         this.#wake()
