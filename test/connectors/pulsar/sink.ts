@@ -58,7 +58,7 @@ describe.skipIf(missing)('a Pulsar sink', () => {
         ['big', 'abcdefgh'.repeat(40_000)],
       ]
       await sink.write(textBatch(rows))
-      const values = numbers(0, 20_000).map(n => `value ${n} ${'xyz'.repeat(Number(n) % 9)}`)
+      const values = numbers(0, 4000).map(n => `value ${n} ${'xyz'.repeat(Number(n) % 9)}`)
       await sink.write(textBatch(values))
       await sink.prepare(1)
       await sink.close()
