@@ -17,7 +17,7 @@ import { type Cursor, DEPTH_MAX } from './cursor.ts'
 import { call, parseExpression } from './expression.ts'
 import { parseFrom } from './from.ts'
 import { parseQueryOrModify } from './modify.ts'
-import { parseTrailingWindow, takeWindowGroups } from './window-table.ts'
+import { parseTrailingWindow, sessionsOfGroups, takeWindowGroups } from './window-table.ts'
 
 /** Whether a query comes next, also behind parentheses: then it may still turn out to be the beginning of an expression. */
 export function startsQuery(cursor: Cursor): boolean {
@@ -248,8 +248,12 @@ function parseSelect(cursor: Cursor): Select {
   let from: readonly TableRef[] = cursor.accept('from') ? parseFrom(cursor) : []
   const ksql = parseTrailingWindow(cursor, from)
   if (ksql !== undefined) from = [ksql]
-  const where = cursor.accept('where') ? parseExpression(cursor) : undefined
+  let where = cursor.accept('where') ? parseExpression(cursor) : undefined
   let groupBy = parseGroupBy(cursor)
+  if (ksql?.function === 'session') {
+    from = [sessionsOfGroups(ksql, where, groupBy)]
+    where = undefined
+  }
   const grouped = takeWindowGroups(cursor, from, groupBy, ksql !== undefined)
   from = grouped.from
   groupBy = grouped.groupBy

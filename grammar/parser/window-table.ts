@@ -1,5 +1,5 @@
 import type { Expr } from '../ast.ts'
-import type { GroupBy, GroupItem, TableRef, WindowTable } from '../query.ts'
+import type { GroupBy, GroupItem, Query, Select, TableRef, WindowTable } from '../query.ts'
 import type { Cursor } from './cursor.ts'
 import { parseExpression } from './expression.ts'
 import { parseTablePrimary } from './from.ts'
@@ -139,6 +139,43 @@ export function parseTrailingWindow(cursor: Cursor, from: readonly TableRef[]): 
   if (!given.has(needed) || from.length === 0) cursor.refuse(`the window needs its ${needed}`, at)
   if (name === 'hop' && !given.has('slide')) cursor.refuse('a hopping window needs ADVANCE BY', at)
   return { kind: 'window', function: name, input: crossed(from), ...Object.fromEntries(given), partitionBy: [], at }
+}
+
+/**
+ * ksqlDB's sessions are those of its GROUP BY, and of the rows that pass its WHERE: other windows do not depend on which rows there are.
+ */
+export function sessionsOfGroups(
+  window: WindowTable,
+  where: Expr | undefined,
+  groupBy: GroupBy | undefined,
+): WindowTable {
+  const { input, at } = window
+  const partitionBy = (groupBy?.items ?? []).flatMap(item =>
+    item.kind === 'expr' && !isBound(item.expr) ? [item.expr] : [],
+  )
+  if (where === undefined) return { ...window, partitionBy }
+  const name = input.kind === 'table' ? (input.alias?.name ?? input.name.at(-1)) : undefined
+  const body: Select = {
+    kind: 'select',
+    items: [{ expr: { kind: 'star', qualifier: [], at }, at }],
+    from: [input],
+    where,
+    windows: [],
+    at,
+  }
+  const query: Query = { kind: 'query', body, orderBy: [], withTies: false, locking: [], at }
+  const filtered: TableRef = {
+    kind: 'subquery',
+    query,
+    lateral: false,
+    alias: { name: name ?? 'input', columns: [] },
+    at,
+  }
+  return { ...window, input: filtered, partitionBy }
+}
+
+function isBound(expr: Expr): boolean {
+  return expr.kind === 'column' && (expr.name.at(-1) === 'window_start' || expr.name.at(-1) === 'window_end')
 }
 
 /**

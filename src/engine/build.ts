@@ -13,6 +13,7 @@ import { HashJoin } from '../operators/hash-join.ts'
 import { Hop } from '../operators/hop.ts'
 import { canUseParts, LiveWindowAggregate } from '../operators/live-window-aggregate.ts'
 import { Project } from '../operators/project.ts'
+import { Session } from '../operators/session.ts'
 import { Sort } from '../operators/sort.ts'
 import { Tumble } from '../operators/tumble.ts'
 import { Union } from '../operators/union.ts'
@@ -71,6 +72,14 @@ export function buildPlan(plan: LogicalPlan, context: BuildContext): NodeId {
         cumulate: () => new Cumulate({ ...window, stepMicros: slideMicros }),
       }
       return add(operators[plan.function](), build(plan.input))
+    }
+    case 'session': {
+      const { schema, input, time, gapMicros, keys } = plan
+      const final = context.bounded || plan.final
+      return add(
+        new Session({ schema, input: input.schema, time, gapMicros, keys, final, compile, side }),
+        build(input),
+      )
     }
     case 'aggregate':
       return buildAggregate(plan, context, compile, add)

@@ -3,7 +3,8 @@ import { formatInterval } from '../batch/interval.ts'
 import type { AggregateCall, Expr, SortKey } from '../expr/expr.ts'
 import { printExpr } from '../expr/print.ts'
 import { joinKeys, joinTimes } from './join-times.ts'
-import type { Aggregate, Join, LogicalPlan, Scan, Window } from './logical.ts'
+import type { Aggregate, Join, LogicalPlan, Scan, Session, Window } from './logical.ts'
+import { closesSessions } from './properties.ts'
 import { inputsOf } from './walk.ts'
 
 /** The plan as EXPLAIN shows it: a line a node, indented below what reads it, with its properties under it. */
@@ -40,6 +41,8 @@ function describe(plan: LogicalPlan): Description {
     }
     case 'window':
       return describeWindow(plan)
+    case 'session':
+      return describeSession(plan)
     case 'aggregate':
       return describeAggregate(plan)
     case 'union':
@@ -83,6 +86,14 @@ function describeWindow(window: Window): Description {
   if (window.function === 'cumulate') details.push(`Step: ${duration(slideMicros)}`)
   if (offsetMicros !== 0) details.push(`Offset: ${duration(offsetMicros)}`)
   return { title: { tumble: 'Tumble', hop: 'Hop', cumulate: 'Cumulate' }[window.function], details }
+}
+
+function describeSession(plan: Session): Description {
+  const keys = plan.keys.length > 0 ? [`Partition Key: ${plan.keys.map(printExpr).join(', ')}`] : []
+  const time = plan.input.schema.fields[plan.time].name
+  const held = closesSessions(plan) ? 'until the watermark reaches window_end' : 'for ever'
+  const details = [...keys, `Time: ${time}`, `Gap: ${duration(plan.gapMicros)}`, `Holds: rows ${held}`]
+  return { title: plan.final ? 'Session (final)' : 'Session', details }
 }
 
 const JOINS: Readonly<Record<Join['type'], string>> = {

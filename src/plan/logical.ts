@@ -11,6 +11,7 @@ export type LogicalPlan =
   | { readonly kind: 'filter'; readonly input: LogicalPlan; readonly predicate: Expr; readonly schema: Schema }
   | { readonly kind: 'project'; readonly input: LogicalPlan; readonly exprs: readonly Expr[]; readonly schema: Schema }
   | Window
+  | Session
   | Aggregate
   | Join
   /** Input columns agree in number and type; the first input names them. */
@@ -64,6 +65,22 @@ export interface Window {
   /** Equal to the size for tumble; what windows of one start grow by, for cumulate, of which the size is a multiple. */
   readonly slideMicros: number
   readonly offsetMicros: number
+  readonly schema: Schema
+}
+
+/**
+ * Adds window_start and window_end of the session a row is in: rows whose keys are equal, each less than the gap behind the one before it;
+ * it ends a gap behind its last row. NULL times leave the row out (as a bad row).
+ */
+export interface Session {
+  readonly kind: 'session'
+  readonly input: LogicalPlan
+  /** Index of the time column in the input. */
+  readonly time: number
+  readonly gapMicros: number
+  readonly keys: readonly Expr[]
+  /** EMIT FINAL: a row comes out once, when its session has closed. Else at once, and is taken back when its session's bounds move. */
+  readonly final: boolean
   readonly schema: Schema
 }
 

@@ -1,7 +1,8 @@
 import { unreachable } from '../base/assert.ts'
 import type { Expr } from '../expr/expr.ts'
+import { fingerprint } from '../expr/walk.ts'
 import { joinTimes } from './join-times.ts'
-import type { Aggregate, EventTime, Join, LogicalPlan, Scan, Window, WindowShape } from './logical.ts'
+import type { Aggregate, EventTime, Join, LogicalPlan, Scan, Session, Window, WindowShape } from './logical.ts'
 
 /** Facts about what a plan puts out, each derived from the plan alone. */
 
@@ -21,6 +22,9 @@ export function eventTimeOf(plan: LogicalPlan): readonly EventTime[] {
       return throughExprs(eventTimeOf(plan.input), plan.keys)
     case 'window':
       return [...eventTimeOf(plan.input), ...windowEventTime(plan)]
+    case 'session':
+      // Rows come again while their session is open, so their own times are behind the watermark.
+      return closesSessions(plan) ? [{ kind: 'end', column: plan.schema.fields.length - 1 }] : []
     case 'union': {
       const [first, ...others] = plan.inputs.map(eventTimeOf)
       return first.filter(time => others.every(other => other.some(o => sameEventTime(o, time))))
@@ -47,6 +51,8 @@ export function isChanging(plan: LogicalPlan): boolean {
     case 'aggregate':
       // Groups without aggregates (DISTINCT) appear once and stay.
       return !plan.final && (plan.aggregates.length > 0 || isChanging(plan.input))
+    case 'session':
+      return !plan.final || isChanging(plan.input)
     case 'union':
       return plan.inputs.some(isChanging)
     case 'join': {
@@ -66,6 +72,7 @@ export function uniqueKeyOf(plan: LogicalPlan): readonly number[] | undefined {
     case 'values':
       return plan.rows.length <= 1 ? [] : undefined
     case 'filter':
+    case 'session':
     case 'sort':
       return uniqueKeyOf(plan.input)
     case 'project':
@@ -115,10 +122,15 @@ export function closesWindows(input: LogicalPlan, time: number, shape: Omit<Wind
   })
 }
 
+/** True when the watermark that comes with the input says when a session is complete. Of windows' starts it says so late. */
+export function closesSessions({ input, time }: Session): boolean {
+  return eventTimeOf(input).some(t => t.column === time && t.kind !== 'start')
+}
+
 /** EMIT FINAL for a whole query: the outermost aggregates put out a row when it is final. Undefined where something in it never is. */
 export function finalise(
   plan: LogicalPlan,
-): { readonly plan: LogicalPlan } | { readonly open: Aggregate | Scan | Join } {
+): { readonly plan: LogicalPlan } | { readonly open: Aggregate | Scan | Session | Join } {
   switch (plan.kind) {
     case 'scan':
       return plan.changing ? { open: plan } : { plan }
@@ -135,6 +147,11 @@ export function finalise(
     case 'sort': {
       const inner = finalise(plan.input)
       return 'plan' in inner ? { plan: { ...plan, input: inner.plan } } : inner
+    }
+    case 'session': {
+      if (!closesSessions(plan)) return { open: plan }
+      const inner = finalise(plan.input)
+      return 'plan' in inner ? { plan: { ...plan, input: inner.plan, final: true } } : inner
     }
     case 'union': {
       const inputs: LogicalPlan[] = []
@@ -162,15 +179,19 @@ export function finalise(
   }
 }
 
-/** Index of window_end in the output of a window, perhaps filtered, where it follows from window_start, the column before it. */
-export function windowEndColumn(plan: LogicalPlan): number | undefined {
-  if (plan.kind === 'filter') return windowEndColumn(plan.input)
+/** Index of window_end in the output of a window, perhaps filtered, where it follows from window_start, the column before it, and the keys. */
+export function windowEndColumn(plan: LogicalPlan, keys: readonly Expr[]): number | undefined {
+  if (plan.kind === 'filter') return windowEndColumn(plan.input, keys)
+  if (plan.kind === 'session') {
+    const grouped = new Set(keys.map(fingerprint))
+    return plan.keys.every(key => grouped.has(fingerprint(key))) ? plan.schema.fields.length - 1 : undefined
+  }
   return plan.kind === 'window' && plan.function !== 'cumulate' ? plan.schema.fields.length - 1 : undefined
 }
 
 /** Which key follows from another: a window's end from its start. */
 function impliedEnd({ input, keys }: Aggregate): number | undefined {
-  const end = windowEndColumn(input)
+  const end = windowEndColumn(input, keys)
   if (end === undefined) return undefined
   const at = (column: number): number => keys.findIndex(k => k.kind === 'column' && k.index === column)
   return at(end) >= 0 && at(end - 1) >= 0 ? at(end) : undefined

@@ -13,6 +13,7 @@ export function inputsOf(plan: LogicalPlan): readonly LogicalPlan[] {
     case 'filter':
     case 'project':
     case 'window':
+    case 'session':
     case 'aggregate':
     case 'sort':
       return [plan.input]
@@ -34,6 +35,7 @@ export function mapInputs(plan: LogicalPlan, map: (input: LogicalPlan) => Logica
     case 'filter':
     case 'project':
     case 'window':
+    case 'session':
     case 'aggregate':
     case 'sort': {
       const input = map(plan.input)
@@ -70,6 +72,8 @@ export function exprsOf(plan: LogicalPlan): readonly Expr[] {
       return [...plan.keys.map(key => key.expr), ...[plan.limit, plan.offset].filter(e => e !== undefined)]
     case 'join':
       return [plan.on]
+    case 'session':
+      return plan.keys
     case 'window':
     case 'union':
       return []
@@ -98,6 +102,8 @@ export function mapExprs(plan: LogicalPlan, map: (expr: Expr) => Expr): LogicalP
     }
     case 'join':
       return { ...plan, on: map(plan.on) }
+    case 'session':
+      return { ...plan, keys: plan.keys.map(map) }
     case 'window':
     case 'union':
       return plan

@@ -44,7 +44,7 @@ describe('windows of all spellings are one node', () => {
       't window hopping (size 5 minutes, advance by 30 seconds)',
       { function: 'hop', size: interval('5 minutes'), slide: interval('30 seconds') },
     ],
-    ['t window session (60 seconds)', { function: 'session', gap: interval('60 seconds') }],
+    ['t window session (60 seconds)', { function: 'session', gap: interval('60 seconds'), partitionBy: [] }],
   ])('FROM %s', (from, expected) => {
     if (expected === undefined) return expect(() => select(`select 1 from ${from}`)).toThrow('syntax error')
     expect(select(`select 1 from ${from}`).from).toMatchObject([{ kind: 'window', input: table, ...expected }])
@@ -62,6 +62,15 @@ describe('windows of all spellings are one node', () => {
       ['window_start'],
       ['window_end'],
       ['d'],
+    ])
+    const sessions = select('select 1 from s.t window session (60 seconds) where v > 1 group by a, b')
+    expect(sessions.where).toBeUndefined()
+    expect(sessions.from).toMatchObject([
+      {
+        function: 'session',
+        partitionBy: [{ name: ['a'] }, { name: ['b'] }],
+        input: { kind: 'subquery', alias: { name: 't' }, query: { body: { from: [{ name: ['s', 't'] }] } } },
+      },
     ])
     expect(keys('select 1 from t window tumbling (size 1 day) group by d, window_start')).toEqual([
       ['window_end'],

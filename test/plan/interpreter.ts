@@ -3,7 +3,7 @@ import { datumAt } from '../../src/batch/column.ts'
 import type { Datum, Schema } from '../../src/batch/types.ts'
 import { compileProjection } from '../../src/expr/compile.ts'
 import type { AggregateCall, Expr } from '../../src/expr/expr.ts'
-import type { Aggregate, Join, LogicalPlan, Window } from '../../src/plan/logical.ts'
+import type { Aggregate, Join, LogicalPlan, Session, Window } from '../../src/plan/logical.ts'
 
 export type Row = readonly Datum[]
 
@@ -25,6 +25,8 @@ export function interpret(plan: LogicalPlan, tables: ReadonlyMap<string, readonl
       return plan.inputs.flatMap(input)
     case 'window':
       return input(plan.input).flatMap(row => windows(plan, row))
+    case 'session':
+      return sessions(plan, input(plan.input))
     case 'aggregate':
       return aggregate(plan, input(plan.input))
     case 'sort':
@@ -78,6 +80,19 @@ function windows(plan: Window, row: Row): Row[] {
     found.push([...row, start, start + sizeMicros])
   }
   return found
+}
+
+function sessions(plan: Session, rows: readonly Row[]): Row[] {
+  const keys = evaluate(rows, plan.keys, plan.input.schema).map(key => JSON.stringify(key))
+  const time = (r: number): number => Number(rows[r][plan.time])
+  const order = [...rows.keys()].filter(r => rows[r][plan.time] !== null).sort((a, b) => time(a) - time(b))
+  return order.map(r => {
+    const own = order.filter(o => keys[o] === keys[r]).map(time)
+    let [start, last] = [time(r), time(r)]
+    for (const t of own.toReversed()) if (t < start && start - t < plan.gapMicros) start = t
+    for (const t of own) if (t > last && t - last < plan.gapMicros) last = t
+    return [...rows[r], start, last + plan.gapMicros]
+  })
 }
 
 function aggregate(plan: Aggregate, rows: readonly Row[]): Row[] {

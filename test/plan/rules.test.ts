@@ -55,6 +55,12 @@ const query: fc.Arbitrary<string> = fc.letrec<{ any: string; from: string }>(tie
     fc
       .tuple(tie('from'), condition)
       .map(
+        ([q, w]) =>
+          `SELECT a, b, c, window_end AS ts FROM SESSION(${q} PARTITION BY a, ts, INTERVAL '2 seconds') WHERE ${w} AND window_start > '1970-01-01'`,
+      ),
+    fc
+      .tuple(tie('from'), condition)
+      .map(
         ([q, f]) =>
           `SELECT a, sum(b) FILTER (WHERE ${f})::int AS b, min(c) AS c, window_start AS ts FROM HOP(${q}, ts, INTERVAL '4 seconds', INTERVAL '10 seconds') GROUP BY a, window_start`,
       ),

@@ -1,7 +1,7 @@
 import type { Query } from '../../../grammar/query.ts'
 import { EngineError, notSupported } from '../../base/errors.ts'
-import type { Aggregate, LogicalPlan, Window } from '../logical.ts'
-import { closesWindows, eventTimeOf, finalise } from '../properties.ts'
+import type { Aggregate, LogicalPlan, Session, Window } from '../logical.ts'
+import { closesSessions, closesWindows, eventTimeOf, finalise } from '../properties.ts'
 import { inputsOf } from '../walk.ts'
 import type { BindContext } from './context.ts'
 
@@ -32,8 +32,8 @@ export function finalised(plan: LogicalPlan, query: Query, context: BindContext)
   throw neverFinal(open, context)
 }
 
-function neverFinal(open: Aggregate, context: BindContext): EngineError {
-  const window = openWindow(open.input)
+function neverFinal(open: Aggregate | Session, context: BindContext): EngineError {
+  const window = openWindow(open)
   if (window) {
     const name = window.input.schema.fields[window.time].name
     if (eventTimeOf(window.input).some(t => t.column === window.time)) {
@@ -57,8 +57,9 @@ function neverFinal(open: Aggregate, context: BindContext): EngineError {
   })
 }
 
-/** The first window below whose time no watermark follows. */
-function openWindow(plan: LogicalPlan): Window | undefined {
+/** The first window of it whose time no watermark follows. */
+function openWindow(plan: LogicalPlan): Window | Session | undefined {
+  if (plan.kind === 'session' && !closesSessions(plan)) return plan
   if (plan.kind === 'window' && !closesWindows(plan.input, plan.time, plan)) return plan
   for (const input of inputsOf(plan)) {
     const found = openWindow(input)

@@ -77,7 +77,7 @@ export class Grouping {
 /** Groups by a window's start are those by its end too; the end says when they are complete. */
 function withWindowEnd(input: LogicalPlan, keys: readonly Expr[]): readonly Expr[] {
   if (windowEndKey(input, keys) !== undefined) return keys
-  const end = windowEndColumn(input)
+  const end = windowEndColumn(input, keys)
   if (end === undefined || !keys.some(key => key.kind === 'column' && key.index === end - 1)) return keys
   return [...keys, { kind: 'column', index: end, ...input.schema.fields[end] }]
 }

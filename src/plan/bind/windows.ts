@@ -7,19 +7,16 @@ import { fold } from '../../expr/fold.ts'
 import { intervalMicros } from '../../expr/interval.ts'
 import type { LogicalPlan } from '../logical.ts'
 import { eventTimeOf } from '../properties.ts'
-import { coerce } from './coerce.ts'
+import { coerce, settle } from './coerce.ts'
 import { type BindContext, located } from './context.ts'
 import { bindExpr } from './expression.ts'
 import { bindTable, named, type QueryEnv, type Relational } from './from.ts'
 import { EMPTY_SCOPE, type ScopeColumn } from './scope.ts'
 
-/** TUMBLE, HOP and CUMULATE: the input with window_start and window_end behind its columns. */
+/** TUMBLE, HOP, CUMULATE and SESSION: the input with window_start and window_end behind its columns. */
 export function bindWindow(node: WindowTable, env: QueryEnv): Relational {
   const { context } = env
   const position = node.at + 1
-  if (node.function === 'session') {
-    throw notSupported('SESSION', position, 'TUMBLE, HOP and CUMULATE are.')
-  }
   if (node.grace && microsOf(node.grace, 'GRACE PERIOD', context) !== 0) {
     throw notSupported('GRACE PERIOD', node.grace.at + 1, 'The WATERMARK of the source says how late rows may be.')
   }
@@ -27,6 +24,7 @@ export function bindWindow(node: WindowTable, env: QueryEnv): Relational {
     throw notSupported('RETENTION of a window', node.retention.at + 1, "WITH (retention = '…') is, for views.")
   const input = bindTable(node.input, env)
   const { plan, time, type } = timeColumn(node, input, context)
+  if (node.function === 'session') return bindSession(node, input, { plan, time, type }, context)
   const sizeMicros = positiveMicros(node.size, 'the size of a window', node.at, context)
   const cumulates = node.function === 'cumulate'
   const slide = cumulates ? 'the step of a window' : 'the slide of a window'
@@ -57,6 +55,28 @@ export function bindWindow(node: WindowTable, env: QueryEnv): Relational {
   }
   context.positions.set(window, position)
   return { plan: window, scope: { columns: windowColumns(node, input, width, type) } }
+}
+
+function bindSession(
+  node: WindowTable,
+  input: Relational,
+  { plan, time, type }: TimeColumn,
+  context: BindContext,
+): Relational {
+  for (const [part, name] of [
+    [node.size, 'size'],
+    [node.slide, 'slide'],
+    [node.offset, 'offset'],
+  ] as const) {
+    if (part) throw new EngineError('42601', `a session has no ${name}`, { position: part.at + 1 })
+  }
+  const gapMicros = positiveMicros(node.gap, 'the gap of a session', node.at, context)
+  const env = { context, scope: input.scope, clause: 'PARTITION BY' }
+  const keys = node.partitionBy.map(key => settle(bindExpr(key, env), context, key.at))
+  const schema = { fields: [...plan.schema.fields, { name: 'window_start', type }, { name: 'window_end', type }] }
+  const session: LogicalPlan = { kind: 'session', input: plan, time, gapMicros, keys, final: false, schema }
+  context.positions.set(session, node.at + 1)
+  return { plan: session, scope: { columns: windowColumns(node, input, plan.schema.fields.length, type) } }
 }
 
 /** The input's columns keep their names, unless the window has an alias. Windows of windows: the newest bounds are meant. */

@@ -46,6 +46,18 @@ function prune(plan: LogicalPlan, needed: ReadonlySet<number>): Pruned {
         at: [...at, newWidth, newWidth + 1],
       }
     }
+    case 'session': {
+      const width = plan.input.schema.fields.length
+      const reads = union(columnsOf(plan.keys), new Set([...needed].filter(c => c < width)).add(plan.time))
+      const { plan: input, at } = prune(plan.input, reads)
+      const newWidth = input.schema.fields.length
+      const schema = { fields: [...input.schema.fields, ...plan.schema.fields.slice(width)] }
+      const keys = plan.keys.map(moved(at))
+      return {
+        plan: { ...plan, input, time: indexAt(at, plan.time), keys, schema },
+        at: [...at, newWidth, newWidth + 1],
+      }
+    }
     case 'aggregate':
       return pruneAggregate(plan, needed)
     case 'union': {

@@ -38,6 +38,12 @@ function push(plan: LogicalPlan, terms: readonly Expr[]): LogicalPlan {
       const [inner, outer] = split(terms, term => !isVolatile(term) && reads(term, column => column < width))
       return filter({ ...plan, input: push(plan.input, inner) }, outer)
     }
+    case 'session': {
+      // A row less would part its session: only whole partitions may go.
+      const keys = new Set(plan.keys.flatMap(key => (key.kind === 'column' ? [key.index] : [])))
+      const [inner, outer] = split(terms, term => !isVolatile(term) && reads(term, column => keys.has(column)))
+      return filter({ ...plan, input: push(plan.input, inner) }, outer)
+    }
     case 'aggregate': {
       // A global aggregate has its row whatever the input: nothing may pass it.
       if (plan.keys.length === 0) return filter(mapInputs(plan, pushPredicates), terms)
