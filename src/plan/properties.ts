@@ -73,8 +73,12 @@ export function uniqueKeyOf(plan: LogicalPlan): readonly number[] | undefined {
       return plan.rows.length <= 1 ? [] : undefined
     case 'filter':
     case 'session':
-    case 'sort':
       return uniqueKeyOf(plan.input)
+    case 'sort': {
+      const { limit } = plan
+      const atMostOne = limit?.kind === 'literal' && limit.value !== null && Number(limit.value) <= 1
+      return atMostOne ? [] : uniqueKeyOf(plan.input)
+    }
     case 'project':
       return keyThroughProject(uniqueKeyOf(plan.input), plan.exprs)
     case 'aggregate': {

@@ -67,6 +67,24 @@ const query: fc.Arbitrary<string> = fc.letrec<{ any: string; from: string }>(tie
     tie('any').map(q => `SELECT DISTINCT a, b, c, ts FROM (${q}) q`),
     fc.tuple(tie('any'), fc.constantFrom('UNION', 'UNION ALL'), tie('any')).map(([l, op, r]) => `(${l}) ${op} (${r})`),
     fc
+      .tuple(tie('from'), tie('any'), fc.constantFrom('', 'NOT '), scalar, condition)
+      .map(
+        ([q, i, not, x, w]) =>
+          `SELECT a, b, c, ts FROM ${q} WHERE ${x} ${not}IN (SELECT a FROM (${i}) i WHERE i.ts <= q.ts OR i.b = q.c) AND ${w}`,
+      ),
+    fc
+      .tuple(tie('from'), tie('any'), fc.constantFrom('', 'NOT '), condition)
+      .map(
+        ([q, i, not, w]) =>
+          `SELECT a, b, c, ts FROM ${q} WHERE ${not}EXISTS (SELECT FROM (${i}) i WHERE i.a = q.b AND q.c > i.c) AND ${w}`,
+      ),
+    fc
+      .tuple(tie('from'), tie('any'), condition)
+      .map(
+        ([q, i, w]) =>
+          `SELECT a, (SELECT count(*)::int FROM (${i}) i WHERE ${w} AND i.a = q.b) AS b, CASE WHEN q.c IN (SELECT b FROM (${i}) i) THEN b END AS c, ts FROM ${q}`,
+      ),
+    fc
       .tuple(tie('from'), condition)
       .map(
         ([q, w]) => `SELECT max(a) AS a, min(b) AS b, count(DISTINCT c)::int AS c, max(ts) AS ts FROM ${q} WHERE ${w}`,

@@ -66,10 +66,11 @@ export class RandomQueries {
   #select(kinds: readonly Kind[]): { readonly ours: string; readonly duckdb: string } {
     this.#scope = BASE
     const from = this.#from()
-    const where = this.below(2) === 0 ? ` WHERE ${this.#expr('bool', 2)}` : ''
+    const where = this.#where()
     if (this.below(2) === 0) {
       const distinct = this.below(4) === 0 ? 'DISTINCT ' : ''
-      const list = kinds.map((kind, n) => `${this.#expr(kind, 2)} AS c${n}`).join(', ')
+      const item = (kind: Kind): string => (this.below(8) === 0 ? this.#value(kind) : this.#expr(kind, 2))
+      const list = kinds.map((kind, n) => `${item(kind)} AS c${n}`).join(', ')
       return both(from, table => `SELECT ${distinct}${list} FROM ${table}${where}`)
     }
     const keyCount = this.below(3)
@@ -79,7 +80,8 @@ export class RandomQueries {
     // A constant is no expression to GROUP BY but a position.
     const grouped = keys.filter(key => key !== 'true' && /[a-z]/.test(key.replace(/'[^']*'/g, '')))
     const group = grouped.length > 0 ? ` GROUP BY ${grouped.join(', ')}` : ''
-    const having = this.below(4) === 0 ? ` HAVING count(*) > ${this.below(4)}` : ''
+    const least = this.below(3) === 0 ? `(SELECT count(*) % 4 FROM ${this.#inner()})` : this.below(4)
+    const having = this.below(4) === 0 ? ` HAVING count(*) > ${least}` : ''
     return both(from, table => `SELECT ${list} FROM ${table}${where}${group}${having}`)
   }
 
@@ -118,6 +120,68 @@ export class RandomQueries {
     const more = this.below(2) === 0 ? ` AND ${this.#expr('bool', 1)}` : ''
     if (this.below(8) === 0) return `t l, ${right}`
     return `t l ${this.pick('', 'LEFT ', 'RIGHT ', 'FULL ')}JOIN ${right} ON ${equal}${more}`
+  }
+
+  #where(): string {
+    const terms = this.below(2) === 0 ? [this.#expr('bool', 2)] : []
+    if (this.below(4) === 0) terms.push(this.#condition())
+    if (this.below(12) === 0) terms.push(`(${this.#value('bool')} OR ${this.#expr('bool', 1)})`)
+    return terms.length > 0 ? ` WHERE ${terms.join(' AND ')}` : ''
+  }
+
+  /** What subqueries are of: rows, or groups that change as rows come; no name of theirs is one outside. */
+  #inner(): string {
+    return this.pick(
+      '(SELECT k AS uk, i AS ui, d AS ud FROM t) u',
+      '(SELECT k AS uk, count(*) AS ui, max(d) AS ud FROM t GROUP BY k) u',
+      '(SELECT k AS uk, i AS ui, d AS ud FROM t WHERE d > 3) u',
+    )
+  }
+
+  /** Which rows of a subquery belong to a row outside. */
+  #correlation(): string {
+    return this.pick(
+      '',
+      ' WHERE ud > 2',
+      ` WHERE uk = ${this.#expr('text', 1)}`,
+      ` WHERE ui = ${this.#expr('int', 1)} AND ud < 5`,
+      ` WHERE uk = ${this.#expr('text', 0)} AND ${this.#expr('int', 0)} = ui`,
+    )
+  }
+
+  /** A subquery as a whole condition. */
+  #condition(): string {
+    const not = this.pick('', 'NOT ')
+    const from = this.#inner()
+    const where = this.#correlation()
+    const more = this.below(3) > 0 ? '' : `${where === '' ? ' WHERE' : ' AND'} ui > ${this.#expr('int', 1)}`
+    return this.pick(
+      `${not}EXISTS (SELECT * FROM ${from}${where}${more})`,
+      `${this.#expr('int', 1)} ${not}IN (SELECT ui FROM ${from}${where}${more})`,
+      `${this.#expr('text', 1)} ${not}IN (SELECT uk FROM ${from}${where})`,
+      // DuckDB takes a row with a NULL for unknown even where another field differs, so NOT IN of rows is left to the .slt.
+      `(${this.#expr('int', 1)}, ${this.#expr('text', 1)}) IN (SELECT ui, uk FROM ${from})`,
+      `${this.#expr('int', 1)} ${this.pick('<', '>=', '=', '<>')} ${this.pick('ANY', 'ALL')} (SELECT ui FROM ${from}${where})`,
+    )
+  }
+
+  /** A subquery as a value. */
+  #value(kind: Kind): string {
+    const from = `FROM ${this.#inner()}${this.#correlation()}`
+    switch (kind) {
+      case 'int':
+        return `(SELECT ${this.pick('count(*)', 'count(uk) + 1', 'max(ui)', 'coalesce(min(ui), -1)')} ${from})`
+      case 'text':
+        return `(SELECT min(uk) ${from})`
+      case 'double':
+        return `(SELECT ${this.pick('max(ud)', 'sum(ud) * 2')} ${from})`
+      case 'bool':
+        return this.pick(
+          `EXISTS (SELECT * ${from})`,
+          `(${this.#expr('int', 1)} ${this.pick('', 'NOT ')}IN (SELECT ui ${from}))`,
+          `(${this.#expr('text', 1)} IN (SELECT uk ${from}))`,
+        )
+    }
   }
 
   #aggregate(kind: Kind): string {

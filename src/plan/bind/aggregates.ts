@@ -8,6 +8,7 @@ import { eventTimeOf } from '../properties.ts'
 import { coerce, coerceBoolean, settle } from './coerce.ts'
 import { located } from './context.ts'
 import { bindExpr, type Env } from './expression.ts'
+import { isOuter, isSubquery } from './scope.ts'
 import { bindSortKey } from './sort-keys.ts'
 
 /**
@@ -47,7 +48,10 @@ export class AggregateCollector {
 
   /** Whether the expression contains one of the calls. */
   isIn(expr: Expr): boolean {
-    return someExpr(expr, part => part.kind === 'column' && part.index >= this.#firstColumn)
+    return someExpr(
+      expr,
+      part => part.kind === 'column' && part.index >= this.#firstColumn && !isOuter(part) && !isSubquery(part),
+    )
   }
 }
 

@@ -22,7 +22,7 @@ export function finalised(plan: LogicalPlan, query: Query, context: BindContext)
       "Bound their times, as in a.ts BETWEEN b.ts - INTERVAL '10 seconds' AND b.ts, and declare both watermarks."
     throw new EngineError(
       '42P17',
-      'EMIT FINAL over an outer join needs to know when a row will find no partner any more',
+      `EMIT FINAL over ${open.type === 'anti' ? 'NOT EXISTS or NOT IN' : 'an outer join'} needs to know when a row will find no partner any more`,
       {
         position: context.positions.get(open),
         hint,

@@ -20,6 +20,7 @@ import {
   NULL,
 } from './operators.ts'
 import { fieldOf, resolveColumn, type Scope } from './scope.ts'
+import { bindAny, bindExists, bindScalar, type Subqueries } from './subqueries.ts'
 import { dataTypeOf } from './types.ts'
 
 /** Where an expression stands. */
@@ -28,6 +29,8 @@ export interface Env {
   readonly scope: Scope
   /** For errors: WHERE, GROUP BY … */
   readonly clause: string
+  /** Undefined: subqueries are not supported here. */
+  readonly subqueries?: Subqueries
   /** Undefined: aggregate functions are not allowed here. */
   readonly aggregates?: AggregateCollector
   readonly insideAggregate?: boolean
@@ -105,10 +108,13 @@ function bindNode(node: ast.Expr, env: Env): Expr {
     case 'quantified':
       return bindQuantified(node, env)
     case 'in-query':
+      return bindAny(node, node.query, env)
     case 'exists':
+      return bindExists(node.query, env, node.at)
     case 'scalar-query':
+      return bindScalar(node.query, env, node.at)
     case 'array-query':
-      throw notSupported('a subquery in an expression', position)
+      throw notSupported('ARRAY of a subquery', position)
     case 'array':
       return bindArray(node, env)
     case 'row': {

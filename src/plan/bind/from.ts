@@ -7,7 +7,7 @@ import type { LogicalPlan } from '../logical.ts'
 import { type BindContext, located } from './context.ts'
 import { bindJoin, crossJoin } from './joins.ts'
 import { bindNestedQuery } from './query.ts'
-import { EMPTY_SCOPE, type Scope, type ScopeColumn } from './scope.ts'
+import { EMPTY_SCOPE, type OuterNames, type Scope, type ScopeColumn } from './scope.ts'
 import { bindWindow } from './windows.ts'
 
 /** A plan with the names under which its columns are known. */
@@ -20,6 +20,8 @@ export interface Relational {
 export interface QueryEnv {
   readonly context: BindContext
   readonly tables: ReadonlyMap<string, { readonly table: CommonTable; readonly env: QueryEnv }>
+  /** In a subquery of an expression: the names of the queries around it. */
+  readonly outer?: OuterNames
 }
 
 /** The FROM clause. None: one row without columns. */

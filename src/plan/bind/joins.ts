@@ -68,7 +68,7 @@ function joined(
     })
   }
   const columns = [...left.scope.columns, ...right.scope.columns.map(c => ({ ...c, index: c.index + width }))]
-  const scope: Scope = { columns }
+  const scope: Scope = { columns, outer: env.outer }
   const schema = { fields: [...left.plan.schema.fields, ...right.plan.schema.fields] }
   const condition = on(scope, width)
   const plan: LogicalPlan = {

@@ -40,6 +40,11 @@ function chosen(expr: Expr): Chosen | undefined {
       return strong('array')
     case 'row':
       return strong('row')
+    case 'scalar-query': {
+      const { body } = expr.query
+      const item = body.kind === 'select' ? body.items.at(0) : undefined
+      return item?.alias === undefined ? item && chosen(item.expr) : strong(item.alias)
+    }
     case 'exists':
       return strong('exists')
     default:

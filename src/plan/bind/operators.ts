@@ -8,6 +8,7 @@ import { resolveFunction, resolveOperator } from '../../expr/resolve.ts'
 import { coerce } from './coerce.ts'
 import { located } from './context.ts'
 import { bindExpr, type Env, numberLiteral } from './expression.ts'
+import { bindAny } from './subqueries.ts'
 
 /** `- x`, `~ x` … A minus before digits is part of the number, so that the smallest integer is one. */
 export function bindUnary(node: ast.Unary, env: Env): Expr {
@@ -119,7 +120,7 @@ export function bindIn(node: Extract<ast.Expr, { kind: 'in' }>, env: Env): Expr 
 export function bindQuantified(node: ast.Quantified, env: Env): Expr {
   const { quantifier, right, op } = node
   const position = node.at + 1
-  if (right.kind === 'query') throw notSupported('a subquery in an expression', position)
+  if (right.kind === 'query') return bindAny(node, right, env)
   const left = bindExpr(node.left, env)
   const written = bindExpr(right, env)
   const untyped = written.kind === 'parameter' && written.type.kind === 'unknown' && left.type.kind !== 'unknown'

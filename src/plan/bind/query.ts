@@ -174,7 +174,7 @@ function withTables(query: Query, outer: QueryEnv): QueryEnv {
       })
     }
     names.add(table.name)
-    env = { context: env.context, tables: new Map(env.tables).set(table.name, { table, env }) }
+    env = { ...env, tables: new Map(env.tables).set(table.name, { table, env }) }
   }
   return env
 }

@@ -1,4 +1,5 @@
 import type { Name } from '../../../grammar/ast.ts'
+import { assert } from '../../base/assert.ts'
 import { EngineError, nearest } from '../../base/errors.ts'
 import { type DataType, typeName } from '../../batch/types.ts'
 import type { Expr } from '../../expr/expr.ts'
@@ -18,13 +19,49 @@ export interface ScopeColumn {
 /** The columns that can be named at some place, in the order of `*`. */
 export interface Scope {
   readonly columns: readonly ScopeColumn[]
+  /** In a subquery: what a name means in the queries around it, as a column from `OUTER_COLUMN` on. */
+  readonly outer?: OuterNames
+}
+
+/** Undefined: the queries around know no such name. */
+export type OuterNames = (name: Name, at: number) => Expr | undefined
+
+/** Columns from here on are of the query around a subquery, until a join brings them together. */
+const OUTER_COLUMN = 2 ** 20
+/** Columns from here on stand for subqueries of the expression, until a join gives them. */
+const SUBQUERY_COLUMN = 2 ** 21
+
+/** The reference to an outer column, by its number among those that the subquery reads. */
+export function outerColumn(number: number, name: string, type: DataType): Expr {
+  return { kind: 'column', index: OUTER_COLUMN + number, name, type }
+}
+
+/** What stands for a subquery, by its number. */
+export function subqueryColumn(number: number, name: string, type: DataType): Expr {
+  return { kind: 'column', index: SUBQUERY_COLUMN + number, name, type }
+}
+
+/** Whether the expression itself is an outer column. */
+export function isOuter(expr: Expr): boolean {
+  return expr.kind === 'column' && expr.index >= OUTER_COLUMN && expr.index < SUBQUERY_COLUMN
+}
+
+/** Whether the expression itself stands for a subquery. */
+export function isSubquery(expr: Expr): boolean {
+  return expr.kind === 'column' && expr.index >= SUBQUERY_COLUMN
+}
+
+/** Which outer column or subquery it is. */
+export function numberOf(column: Expr): number {
+  assert(column.kind === 'column', 'outer columns and subqueries are columns')
+  return column.index % OUTER_COLUMN
 }
 
 export const EMPTY_SCOPE: Scope = { columns: [] }
 
 /** What a name of one or more parts means: a column, a field of one, or a whole row. Throws 42703, 42702 or 42P01. */
 export function resolveColumn(scope: Scope, name: Name, at: number): Expr {
-  const found = tryResolve(scope, name, at)
+  const found = tryResolve(scope, name, at) ?? scope.outer?.(name, at)
   if (found) return found
   const position = at + 1
   if (name.length === 1) throw undefinedColumn(scope, name[0], position)

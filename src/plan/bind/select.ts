@@ -2,7 +2,7 @@ import type { Expr as AstExpr, OrderItem } from '../../../grammar/ast.ts'
 import type { GroupBy, Select } from '../../../grammar/query.ts'
 import { EngineError, notSupported } from '../../base/errors.ts'
 import type { Expr, SortKey } from '../../expr/expr.ts'
-import { fingerprint } from '../../expr/walk.ts'
+import { fingerprint, someExpr } from '../../expr/walk.ts'
 import type { LogicalPlan } from '../logical.ts'
 import { AggregateCollector } from './aggregates.ts'
 import { settle } from './coerce.ts'
@@ -10,8 +10,9 @@ import { bindBoolean, bindExpr, type Env } from './expression.ts'
 import { bindFrom, type QueryEnv } from './from.ts'
 import { distinctRows, Grouping } from './grouping.ts'
 import { columnName } from './names.ts'
-import { columnExpr, type Scope, starColumns, tryResolve } from './scope.ts'
+import { columnExpr, isSubquery, type Scope, starColumns, tryResolve } from './scope.ts'
 import { sortKey } from './sort-keys.ts'
+import { Subqueries } from './subqueries.ts'
 
 /** A bound SELECT: `width` columns it was asked for, then some that only the order needs. */
 export interface BoundSelect {
@@ -37,29 +38,37 @@ export function bindSelect(
   const { context } = env
   refuse(node)
   const from = bindFrom(node.from, env)
-  const { scope } = from
+  const scope: Scope = { ...from.scope, outer: env.outer }
+  const subqueries = new Subqueries(env, scope)
   let plan = from.plan
   if (node.where) {
-    plan = filter(plan, bindBoolean(node.where, { context, scope, clause: 'WHERE' }, 'WHERE'))
+    plan = subqueries.filter(plan, bindBoolean(node.where, { context, scope, clause: 'WHERE', subqueries }, 'WHERE'))
   }
   const aggregates = new AggregateCollector(plan)
-  const inner: Env = { context, scope, clause: 'SELECT', aggregates }
+  const inner: Env = { context, scope, clause: 'SELECT', subqueries, aggregates }
   const bound = selectItems(node, inner)
   const keep = keepUnknown && !node.distinct && orderBy.length === 0
   const items = keep ? bound : bound.map(item => ({ ...item, expr: settle(item.expr, context, item.at) }))
   const keys = node.groupBy ? groupKeys(node.groupBy, items, aggregates, { context, scope, clause: 'GROUP BY' }) : []
-  let having = node.having && bindBoolean(node.having, { ...inner, clause: 'HAVING' }, 'HAVING')
+  const having = node.having && bindBoolean(node.having, { ...inner, clause: 'HAVING' }, 'HAVING')
   const order = orderBy.map(item => orderExpr(item, items, { ...inner, clause: 'ORDER BY' }))
-  let outputs = [...items, ...order.filter(o => typeof o !== 'number')]
+  const outputs = [...items, ...order.filter(o => typeof o !== 'number')]
+  let exprs: readonly Expr[] = outputs.map(item => item.expr)
+  let outer = (expr: Expr): Expr => expr
   if (node.groupBy || having || aggregates.calls.length > 0) {
     const name = (expr: Expr): string => nameOf(expr, items)
     const position = node.groupBy ? groupPosition(node.groupBy, node.at) : node.at + 1
     const grouping = new Grouping(plan, keys, aggregates, context, { name, position })
-    outputs = outputs.map(item => ({ ...item, expr: grouping.overGroups(item.expr) }))
-    having = having && grouping.overGroups(having)
-    plan = having ? filter(grouping.plan, having) : grouping.plan
+    const overGroups = (expr: Expr): Expr => grouping.overGroups(expr)
+    exprs = exprs.map(overGroups)
+    plan = having ? subqueries.filter(grouping.plan, overGroups(having), overGroups) : grouping.plan
+    outer = overGroups
   }
-  plan = project(plan, outputs)
+  const joined = subqueries.joined(plan, exprs, outer)
+  plan = project(
+    joined.plan,
+    outputs.map(({ name }, i) => ({ name, expr: joined.exprs[i] })),
+  )
   let hidden = items.length
   const sortKeys = orderBy.map((item, i) => {
     const place = order[i]
@@ -179,6 +188,8 @@ function groupKeys(groupBy: GroupBy, items: readonly Item[], aggregates: Aggrega
     const node = item.expr
     const index = ordinal(node, items.length, 'GROUP BY') ?? aliasIndex(node, items, env.scope)
     const key = index === undefined ? settle(bindExpr(node, env), env.context, node.at) : items[index].expr
+    if (someExpr(key, isSubquery))
+      throw notSupported('GROUP BY of a subquery', node.at + 1, 'Name it in a query in FROM.')
     if (!aggregates.isIn(key)) return key.kind === 'row' && node.kind === 'row' ? [...key.fields] : [key]
     const position = env.context.positions.get(key) ?? node.at + 1
     throw new EngineError('42803', 'aggregate functions are not allowed in GROUP BY', { position })
