@@ -4,6 +4,7 @@ import { join } from 'node:path'
 
 const benches: Readonly<Record<string, string>> = {
   duckdb: 'file → windows → file against DuckDB with one thread [rows] [rounds]',
+  parquet: "rows → a Parquet file against DuckDB's COPY [rows] [rounds]",
   flink: 'Kafka → windows → Kafka against Flink [records]; FLINK_GATEWAY and FLINK_REST say where that runs',
   latency: 'from produce to the changed row at a subscriber [seconds]; needs Java',
   idle: 'CPU of jobs to which nothing comes [jobs] [seconds]; needs Java for Kafka',

@@ -81,6 +81,7 @@ export class LakeSink implements Sink {
     this.#run = `${this.#run}-${stamp}-${Buffer.from(randomBytes(3)).toString('hex')}`
     const { own } = this.#place
     const last = recovered && preparedBy(recovered)
+    if (this.#context.schema) this.#partitioner = new Partitioner(this.#context.schema, this.#options.partitionBy)
     if (!last) await this.#tryOut()
     for (const staged of last?.publish ?? []) await this.#place.publish(staged)
     await this.#place.sweep()

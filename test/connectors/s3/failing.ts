@@ -160,3 +160,15 @@ test('what a service may answer besides', () => {
   expect(answer('Error', undefined, 'Region is missing')).toEqual(['22023', false])
   expect(answer('EntityTooLarge', 400)).toEqual(['58030', false])
 })
+
+test('folders that cannot be are told by CREATE', async () => {
+  const { engine } = await withRows()
+  const sink = (partitionBy: string, path = join(temporaryFolder(), 'out')): string =>
+    `CREATE SINK s FROM r ${withOptions({ connector: 'file', path, partition_by: partitionBy })}`
+  expect(await engine.errorOf(sink('day(ts)'))).toMatch(/^42703 .* names column "ts", which the query does not have$/)
+  expect(await engine.errorOf(sink('day(id)'))).toMatch(/^42804 .* needs a date or a timestamp/)
+  const file = join(temporaryFolder(), 'file')
+  writeFileSync(file, '')
+  expect(await engine.errorOf(sink('id', join(file, 'below')))).toMatch(/^58030 - cannot use the folder .*: ENOTDIR$/)
+  expect(await engine.query('SELECT job FROM tidemark.jobs')).toEqual([])
+})
