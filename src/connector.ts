@@ -225,6 +225,8 @@ export interface SinkContext extends Context {
   readonly files?: (compression: string | undefined) => FileFormat
   /** The format has files only: Parquet. */
   readonly filesOnly?: boolean
+  /** Rows change by key: the last record of a key is its state. */
+  readonly upsert?: boolean
   /** Of the rows to come, for options that name columns. */
   readonly schema?: Schema
   /** Of the values, where they are JSON: a system with a registry may be told. */

@@ -64,6 +64,14 @@ const meanings: ReadonlyMap<number, Meaning> = new Map<number, Meaning>([
   [29, { name: 'TOPIC_AUTHORIZATION_FAILED', state: '42501', hint: rights }],
   [30, { name: 'GROUP_AUTHORIZATION_FAILED', state: '42501', hint: rights }],
   [31, { name: 'CLUSTER_AUTHORIZATION_FAILED', state: '42501', hint: rights }],
+  [
+    32,
+    {
+      name: 'INVALID_TIMESTAMP',
+      state: '22008',
+      hint: "The topic's message.timestamp.before.max.ms and message.timestamp.after.max.ms say how far from now times may be.",
+    },
+  ],
   [33, { name: 'UNSUPPORTED_SASL_MECHANISM', state: '28000', hint: 'Set sasl_mechanism to one the broker offers.' }],
   [35, { name: 'UNSUPPORTED_VERSION', state: '0A000', hint: 'This program needs Kafka 2.8 or newer.' }],
   [36, { name: 'TOPIC_ALREADY_EXISTS', state: '42P07' }],
@@ -76,7 +84,7 @@ const meanings: ReadonlyMap<number, Meaning> = new Map<number, Meaning>([
       hint: 'replication_factor is at most the number of brokers.',
     },
   ],
-  [40, { name: 'INVALID_CONFIG', state: '22023' }],
+  [40, { name: 'INVALID_CONFIG', state: '22023', hint: 'See topic_config, cleanup_policy and retention_ms.' }],
   [41, { name: 'NOT_CONTROLLER', retryable: true }],
   [44, { name: 'POLICY_VIOLATION', state: '42501' }],
   [45, { name: 'OUT_OF_ORDER_SEQUENCE_NUMBER', state: '58030', hint: restart }],

@@ -1,4 +1,5 @@
 import type { Connector } from '../../src/connector.ts'
+import { listTopics } from './list-topics.ts'
 import { kafkaOptions } from './options.ts'
 import { sampleTopic } from './sample.ts'
 import { KafkaSink } from './sink.ts'
@@ -10,7 +11,9 @@ export const kafka: Connector = {
   doc: 'Topics of Apache Kafka.',
   options: kafkaOptions,
   keyed: true,
+  writes: ['timestamp', 'headers'],
   source: context => new KafkaSource(context),
   sink: context => new KafkaSink(context),
   sample: sampleTopic,
+  topics: listTopics,
 }

@@ -78,6 +78,14 @@ function parseOffsets(value: string): { readonly offsets: ReadonlyMap<string, nu
   return { offsets }
 }
 
+function parseTopicConfig(value: string): ReadonlyMap<string, string> {
+  // Values may hold commas: cleanup.policy=compact,delete.
+  const parts = value.split(/,(?=\s*[\w.]+=)/).map(part => /^\s*([\w.]+)=(.*?)\s*$/.exec(part))
+  const configs = new Map(parts.flatMap(match => (match ? [[match[1], match[2]] as const] : [])))
+  if (configs.size === parts.length) return configs
+  throw invalid('topic_config', value, "like 'retention.ms=3600000,cleanup.policy=compact', each name once")
+}
+
 /** Of the connection and of both directions; see `Connector.options`. */
 export const kafkaOptions: readonly Option[] = [
   ...connectionOptions,
@@ -185,13 +193,18 @@ export const kafkaOptions: readonly Option[] = [
   },
   {
     name: 'cleanup_policy',
-    doc: 'Sink: delete or compact, for a topic that is made.',
+    doc: 'Sink: delete or compact, for a topic that is made; default compact where rows change by key.',
     parse: oneOf('cleanup_policy', ['delete', 'compact', 'compact,delete']),
   },
   {
     name: 'retention_ms',
     doc: 'Sink: how long a topic that is made keeps records; -1 for ever.',
     parse: wholeNumber('retention_ms', -1, 2 ** 52),
+  },
+  {
+    name: 'topic_config',
+    doc: "Sink: any configs of a topic that is made, as Kafka names them: 'segment.ms=3600000,min.insync.replicas=2'.",
+    parse: parseTopicConfig,
   },
 ]
 
@@ -216,14 +229,13 @@ export function kafkaSourceOptions(values: OptionValues, job: string): KafkaSour
   }
 }
 
-export function kafkaSinkOptions(values: OptionValues, job: string): KafkaSinkOptions {
+/** `upsert`: rows change by key, so of each key the topic must keep the last record and no more. */
+export function kafkaSinkOptions(values: OptionValues, job: string, upsert: boolean): KafkaSinkOptions {
   const given = values as Partial<SinkValues> // Parsed by `kafkaOptions`.
   if (given.topic?.length !== 1) {
     throw new EngineError('22023', 'a Kafka sink needs one topic', { hint: "Say topic = 'name'." })
   }
-  const configs = new Map<string, string>()
-  if (given.cleanup_policy !== undefined) configs.set('cleanup.policy', given.cleanup_policy)
-  if (given.retention_ms !== undefined) configs.set('retention.ms', String(given.retention_ms))
+  const configs = topicConfigs(given, upsert)
   const settings = { partitions: given.partitions ?? -1, replicationFactor: given.replication_factor ?? -1, configs }
   return {
     cluster: clusterOptions(values, job),
@@ -235,6 +247,19 @@ export function kafkaSinkOptions(values: OptionValues, job: string): KafkaSinkOp
     bufferBytesMax: given.buffer_memory ?? 16 << 20,
     create: given.create_topic === false ? undefined : settings,
   }
+}
+
+function topicConfigs(given: Partial<SinkValues>, upsert: boolean): ReadonlyMap<string, string> {
+  const configs = new Map(upsert ? [['cleanup.policy', 'compact']] : [])
+  for (const [name, value] of given.topic_config ?? []) configs.set(name, value)
+  const named = { 'cleanup.policy': given.cleanup_policy, 'retention.ms': given.retention_ms }
+  for (const [name, value] of Object.entries(named)) {
+    if (value === undefined) continue
+    if (given.topic_config?.has(name))
+      throw new EngineError('22023', `option topic_config gives ${name}, which has an option of its own here too`)
+    configs.set(name, String(value))
+  }
+  return configs
 }
 
 interface SourceValues {
@@ -262,4 +287,5 @@ interface SinkValues {
   replication_factor: number
   cleanup_policy: string
   retention_ms: number
+  topic_config: ReadonlyMap<string, string>
 }

@@ -1,6 +1,6 @@
 import { Bell } from '../../src/base/bell.ts'
 import { EngineError, toEngineError } from '../../src/base/errors.ts'
-import { BatchWriter, type ProducerIdentity, type SealedBatch, stamp } from './batch-writer.ts'
+import { BatchWriter, type Beside, type ProducerIdentity, type SealedBatch, stamp } from './batch-writer.ts'
 import { backoffMs, type Cluster } from './cluster.ts'
 import type { Codec } from './compression.ts'
 import type { Api, Connection } from './connection.ts'
@@ -93,12 +93,13 @@ export class Producer {
     value: Uint8Array,
     valueStart: number,
     valueEnd: number,
+    beside?: Beside,
   ): boolean {
     const lane = this.#lanes[partition]
-    if (lane.writer.append(key, keyStart, keyEnd, value, valueStart, valueEnd)) return false
+    if (lane.writer.append(key, keyStart, keyEnd, value, valueStart, valueEnd, beside)) return false
     this.#seal(lane)
     this.#pump()
-    lane.writer.append(key, keyStart, keyEnd, value, valueStart, valueEnd)
+    lane.writer.append(key, keyStart, keyEnd, value, valueStart, valueEnd, beside)
     return true
   }
 

@@ -41,7 +41,7 @@ export class KafkaSink implements Sink {
 
   constructor(context: SinkContext) {
     this.#context = context
-    this.#options = kafkaSinkOptions(context.options, context.job)
+    this.#options = kafkaSinkOptions(context.options, context.job, context.upsert === true)
     this.#cluster = new Cluster(this.#options.cluster, context.clock, context.log)
     const { job, instance } = context
     this.#transactionalId = ['tidemark', job, instance].filter(part => part !== undefined).join('-')
@@ -132,18 +132,21 @@ export class KafkaSink implements Sink {
 
   /** From `row` on, to the end of the batch or until a record batch is full; the row to go on with. */
   #append(producer: Producer, records: EncodedRecords, row: number): number {
-    const { bytes, offsets, deleted, keyBytes, keyOffsets, count } = records
+    const { bytes, offsets, deleted, keyBytes, keyOffsets, timesMs, headers, count } = records
     const partitions = producer.partitionCount
+    const nowMs = this.#context.clock.nowMs()
     for (let i = row; i < count; i++) {
       const valueStart = deleted?.[i] === 1 ? -1 : offsets[i]
       const valueEnd = offsets[i + 1]
+      const timeMs = timesMs ? acceptable(timesMs[i], nowMs) : nowMs
+      const beside = timesMs || headers ? { timeMs, headers: headers?.[i] } : undefined
       let full: boolean
       if (keyBytes && keyOffsets) {
         const [keyStart, keyEnd] = [keyOffsets[i], keyOffsets[i + 1]]
         const partition = partitionOfKey(keyBytes, keyStart, keyEnd, partitions)
-        full = producer.append(partition, keyBytes, keyStart, keyEnd, bytes, valueStart, valueEnd)
+        full = producer.append(partition, keyBytes, keyStart, keyEnd, bytes, valueStart, valueEnd, beside)
       } else {
-        full = producer.append(this.#nextPartition, undefined, -1, -1, bytes, valueStart, valueEnd)
+        full = producer.append(this.#nextPartition, undefined, -1, -1, bytes, valueStart, valueEnd, beside)
         if (full) this.#nextPartition = (this.#nextPartition + 1) % partitions
       }
       if (full) return i + 1
@@ -162,3 +165,11 @@ export class KafkaSink implements Sink {
     return this.#producer
   }
 }
+
+/** Brokers refuse a whole batch for one time that is far ahead, and a device with a wrong clock must not stop the job. */
+function acceptable(timeMs: number, nowMs: number): number {
+  return timeMs >= 0 && timeMs <= nowMs + AHEAD_MAX_MS ? timeMs : nowMs
+}
+
+/** Kafka's message.timestamp.after.max.ms where nobody set it. */
+const AHEAD_MAX_MS = 3_600_000

@@ -80,6 +80,7 @@ export function openSink(
     encoder,
     files: compression => fileFormat(format, encoding, compression),
     filesOnly,
+    upsert: spec.envelope === 'upsert',
     schema,
     jsonSchema: format === 'json' ? jsonSchemaOf(schema, spec) : undefined,
     instance,

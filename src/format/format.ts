@@ -228,10 +228,13 @@ export function createEncoder(format: FormatName, schema: Schema, options: Encod
       return avroEncoder(schema, options, base)
     case 'text':
     case 'bytes': {
-      const columns = schema.fields.flatMap((_, i) => (key.includes(i) ? [] : [i]))
+      const beside = [...key, options.timestamp, options.headers]
+      const columns = schema.fields.flatMap((_, i) => (beside.includes(i) ? [] : [i]))
       if (columns.length !== 1) {
         const hint = 'Use format json or csv for several.'
-        throw new EngineError('42804', `format ${format} writes one column besides the key`, { hint })
+        throw new EngineError('42804', `format ${format} writes one column besides key, timestamp and headers`, {
+          hint,
+        })
       }
       return new RowEncoder({ ...base, value: rawRow(schema, columns[0]) })
     }
