@@ -24,12 +24,6 @@ interface WorkerData {
   readonly mark: TurnMark
 }
 
-/**
- * Young objects of a worker, megabytes: three halves of 8, as the flag --max-semi-space-size=8 in the first line of main.ts says for the main thread.
- * Left alone, V8 lets them grow to 64 MB a half under load and keeps them, and no work here is faster for it: rows are in typed arrays.
- */
-const YOUNG_MB = 24
-
 if (isMainThread) await main()
 else if (parentPort) {
   const { dataDir, remote, logLevel, mark }: WorkerData = workerData
@@ -55,9 +49,9 @@ async function main(): Promise<void> {
       hostsMax: workers,
       newHost: () => {
         const data: WorkerData = { dataDir, remote, logLevel, mark: newTurnMark() }
-        const worker = new Worker(new URL('./main.ts', import.meta.url), {
+        const worker = new Worker(new URL('./main.js', import.meta.url), {
           workerData: data,
-          resourceLimits: { maxOldGenerationSizeMb: workerHeapMb, maxYoungGenerationSizeMb: YOUNG_MB },
+          resourceLimits: { maxOldGenerationSizeMb: workerHeapMb },
         })
         return new RemoteHost(worker, data.mark)
       },

@@ -7,10 +7,6 @@ import { pathToFileURL } from 'node:url'
 import pg from 'pg'
 import { assert } from '../../src/base/assert.ts'
 
-/** As in the first line of main.ts. */
-const YOUNG = '--max-semi-space-size=8'
-const ARENAS = { MALLOC_ARENA_MAX: '2' }
-
 /** A real server in a process of its own, on a fresh data directory. */
 export class ServerProcess {
   readonly #process: ChildProcess
@@ -37,9 +33,9 @@ export class ServerProcess {
 
   static async #start(flags: readonly string[], stderr: 'inherit' | number, env = process.env): Promise<ServerProcess> {
     const dataDir = mkdtempSync(join(tmpdir(), 'tidemark-bench-'))
-    const main = join(import.meta.dirname, '../../src/main.ts')
-    const args = [YOUNG, main, 'serve', '--data', dataDir, '--pg-port', '0', ...flags]
-    const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', stderr], env: { ...env, ...ARENAS } })
+    const main = join(import.meta.dirname, '../../src/main.js')
+    const args = [main, 'serve', '--data', dataDir, '--pg-port', '0', ...flags]
+    const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', stderr], env })
     const { stdout } = child
     assert(stdout !== null, 'it is a pipe')
     for await (const line of createInterface({ input: stdout })) {

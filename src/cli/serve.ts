@@ -1,3 +1,4 @@
+import { flushCompileCache } from 'node:module'
 import { systemClock } from '../base/clock.ts'
 import type { Logger } from '../base/log.ts'
 import { wholeNumber } from '../base/option-parsers.ts'
@@ -114,6 +115,8 @@ export function serveCommand(open: OpenEngine, makeLog: (level: string) => Logge
         terminal.out('  SELECT * FROM air ORDER BY window_start DESC, device_id LIMIT 10;\n')
         terminal.out('  SELECT * FROM tidemark.late_rows LIMIT 5;   SELECT * FROM tidemark.bad_rows LIMIT 5;\n')
       }
+      // Node would write it when the process ends, and a server is often killed.
+      flushCompileCache()
       if (!terminal.signal.aborted)
         await new Promise<void>(resolve => terminal.signal.addEventListener('abort', () => resolve(), { once: true }))
       terminal.err('saving the jobs and ending\n')

@@ -18,7 +18,7 @@ test('a thread that dies takes no job with it: each goes on in a new one, from i
     log: silentLogger,
     hostsMax: 1,
     newHost: () => {
-      const main = new URL('../../src/main.ts', import.meta.url)
+      const main = new URL('../../src/main.js', import.meta.url)
       const worker = new Worker(main, { workerData: { dataDir, logLevel: 'silent' } })
       workers.push(worker)
       return new RemoteHost(worker)

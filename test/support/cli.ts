@@ -19,7 +19,7 @@ export interface Running {
   readonly ended: Promise<Ended>
 }
 
-const main = join(import.meta.dirname, '../../src/main.ts')
+const main = join(import.meta.dirname, '../../src/main.js')
 
 /** Starts `tidemark ARGS` as a real process; it is killed with the test. Standard input is `input`, else empty. */
 export function start(args: readonly string[], { cwd, input = '' }: { cwd?: string; input?: string } = {}): Running {

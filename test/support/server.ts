@@ -12,10 +12,6 @@ export interface NodeOptions {
   readonly env?: Readonly<Record<string, string>>
 }
 
-/** As in the first line of main.ts. */
-const YOUNG = '--max-semi-space-size=8'
-const ARENAS = { MALLOC_ARENA_MAX: '2' }
-
 /** A real server process on a free port, with a data directory of its own unless one is given. */
 export class Server {
   readonly dataDir: string
@@ -37,11 +33,11 @@ export class Server {
 
   /** Resolves when it says that it is ready. */
   async start(): Promise<void> {
-    const main = join(import.meta.dirname, '../../src/main.ts')
+    const main = join(import.meta.dirname, '../../src/main.js')
     const serve = [main, 'serve', '--data', this.dataDir, '--pg-port', '0', '--log-level', 'warn', ...this.#flags]
-    const child = spawn(process.execPath, [YOUNG, ...this.#node.flags, ...serve], {
+    const child = spawn(process.execPath, [...this.#node.flags, ...serve], {
       stdio: ['ignore', 'pipe', 'pipe'],
-      env: { ...process.env, ...ARENAS, ...this.#node.env },
+      env: { ...process.env, ...this.#node.env },
     })
     this.#process = child
     child.stderr.on('data', chunk => {
