@@ -65,7 +65,9 @@ const query: fc.Arbitrary<string> = fc.letrec<{ any: string; from: string }>(tie
           `SELECT a, sum(b) FILTER (WHERE ${f})::int AS b, min(c) AS c, window_start AS ts FROM HOP(${q}, ts, INTERVAL '4 seconds', INTERVAL '10 seconds') GROUP BY a, window_start`,
       ),
     tie('any').map(q => `SELECT DISTINCT a, b, c, ts FROM (${q}) q`),
-    fc.tuple(tie('any'), fc.constantFrom('UNION', 'UNION ALL'), tie('any')).map(([l, op, r]) => `(${l}) ${op} (${r})`),
+    fc
+      .tuple(tie('any'), fc.constantFrom('UNION', 'UNION ALL', 'INTERSECT', 'EXCEPT'), tie('any'))
+      .map(([l, op, r]) => `(${l}) ${op} (${r})`),
     fc
       .tuple(tie('from'), tie('any'), fc.constantFrom('', 'NOT '), scalar, condition)
       .map(

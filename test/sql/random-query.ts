@@ -60,7 +60,8 @@ export class RandomQueries {
     const one = this.#select(kinds)
     if (this.below(5) > 0) return { ...one, kinds }
     const other = this.#select(kinds)
-    return { ours: `${one.ours} UNION ALL ${other.ours}`, duckdb: `${one.duckdb} UNION ALL ${other.duckdb}`, kinds }
+    const op = this.pick('UNION ALL', 'UNION ALL', 'UNION', 'INTERSECT', 'EXCEPT')
+    return { ours: `${one.ours} ${op} ${other.ours}`, duckdb: `${one.duckdb} ${op} ${other.duckdb}`, kinds }
   }
 
   #select(kinds: readonly Kind[]): { readonly ours: string; readonly duckdb: string } {

@@ -1,25 +1,37 @@
 import type { Query, SetOperation } from '../../../grammar/query.ts'
+import { assert } from '../../base/assert.ts'
 import { EngineError, notSupported } from '../../base/errors.ts'
-import type { DataType } from '../../batch/types.ts'
-import type { Expr } from '../../expr/expr.ts'
+import { BOOLEAN, type DataType, type Schema } from '../../batch/types.ts'
+import { resolveAggregate } from '../../expr/aggregate/resolve.ts'
+import type { AggregateCall, Expr } from '../../expr/expr.ts'
 import type { LogicalPlan } from '../logical.ts'
+import { windowEndKey } from '../properties.ts'
+import { conjunction } from '../rules/push-predicates.ts'
 import { coerce, settle, unifiedType } from './coerce.ts'
 import type { BindContext } from './context.ts'
 import type { QueryEnv } from './from.ts'
 import { distinctRows } from './grouping.ts'
+import { compare } from './operators.ts'
 import { bindNestedQuery } from './query.ts'
-import { project } from './select.ts'
+import { EMPTY_SCOPE } from './scope.ts'
+import { filter, project } from './select.ts'
 
-/** UNION ALL, and UNION as DISTINCT over it; from left to right. */
+/** UNION ALL; UNION as DISTINCT over it; INTERSECT and EXCEPT by counting each row on both sides. From left to right. */
 export function bindSetOperation(node: SetOperation, env: QueryEnv): LogicalPlan {
   const { context } = env
   let inputs: Input[] = [{ plan: bindNestedQuery(node.first, env, true), query: node.first }]
   for (const { op, all, query, at } of node.rest) {
-    if (op !== 'union') throw notSupported(op.toUpperCase(), at + 1)
-    inputs.push({ plan: bindNestedQuery(query, env, true), query })
-    if (all) continue
-    const plan = distinctRows(union(inputs, context), context, at + 1)
-    inputs = [{ plan, query: node.first }]
+    const right: Input = { plan: bindNestedQuery(query, env, true), query }
+    if (op === 'union') {
+      inputs.push(right)
+      if (all) continue
+      const plan = distinctRows(union(inputs, context), context, at + 1)
+      inputs = [{ plan, query: node.first }]
+      continue
+    }
+    if (all) throw notSupported(`${op.toUpperCase()} ALL`, at + 1, `${op.toUpperCase()} gives each row once.`)
+    const left = inputs.length === 1 ? inputs[0] : { plan: union(inputs, context), query: node.first }
+    inputs = [{ plan: counted(op, left, right, context, at), query: node.first }]
   }
   return inputs.length === 1 ? inputs[0].plan : union(inputs, context)
 }
@@ -46,12 +58,65 @@ interface Input {
   readonly query: Query
 }
 
+/**
+ * Each row once that both inputs have, or only the first: NULLs are equal here, as they are in GROUP BY. A group a row says how often
+ * each side has it, so whatever one side takes back is felt at once.
+ */
+function counted(op: 'intersect' | 'except', left: Input, right: Input, context: BindContext, at: number): LogicalPlan {
+  const aligned = alike([left, right], op, context)
+  const { fields } = aligned.schema
+  const columns = fields.map((field, index): Expr => ({ kind: 'column', index, ...field }))
+  const sides = aligned.plans.map((plan, side) => {
+    const own = columns.map(expr => ({ expr, name: expr.kind === 'column' ? expr.name : '?column?' }))
+    return project(plan, [...own, { expr: { kind: 'literal', value: side === 0, type: BOOLEAN }, name: 'first' }])
+  })
+  const input: LogicalPlan = { kind: 'union', inputs: sides, schema: sides[0].schema }
+  const isFirst: Expr = { kind: 'column', index: fields.length, name: 'first', type: BOOLEAN }
+  const count = resolveAggregate('count', [])
+  assert(count !== undefined, 'rows can be counted')
+  const countOf = (condition: Expr): AggregateCall => {
+    return { ...count, name: 'count', args: [], distinct: false, orderBy: [], filter: condition }
+  }
+  const windowEnd = windowEndKey(input, columns)
+  const groups: LogicalPlan = {
+    kind: 'aggregate',
+    input,
+    keys: columns,
+    aggregates: [countOf(isFirst), countOf({ kind: 'not', arg: isFirst, type: BOOLEAN })],
+    ...(windowEnd !== undefined && { windowEnd }),
+    final: false,
+    schema: { fields: [...fields, { name: 'in_first', type: count.type }, { name: 'in_second', type: count.type }] },
+  }
+  context.positions.set(groups, at + 1)
+  const zero: Expr = { kind: 'literal', value: 0, type: count.type }
+  const env = { context, scope: EMPTY_SCOPE, clause: op.toUpperCase() }
+  const compared = (index: number, by: string): Expr =>
+    compare(by, { kind: 'column', index, ...groups.schema.fields[index] }, zero, env, at)
+  const wanted = [compared(fields.length, '>'), compared(fields.length + 1, op === 'intersect' ? '>' : '=')]
+  return project(
+    filter(groups, conjunction(wanted)),
+    columns.map((expr, i) => ({ expr, name: fields[i].name })),
+  )
+}
+
 function union(inputs: readonly Input[], context: BindContext): LogicalPlan {
+  const { plans, schema } = alike(inputs, 'union', context)
+  // UNION ALL of a UNION ALL is one.
+  return { kind: 'union', inputs: plans.flatMap(plan => (plan.kind === 'union' ? plan.inputs : [plan])), schema }
+}
+
+/** The inputs with columns of the same types; the first names them. */
+function alike(
+  inputs: readonly Input[],
+  op: 'union' | 'intersect' | 'except',
+  context: BindContext,
+): { readonly plans: readonly LogicalPlan[]; readonly schema: Schema } {
   const [first] = inputs
+  const clause = op.toUpperCase()
   const { fields } = first.plan.schema
   for (const { plan, query } of inputs) {
     if (plan.schema.fields.length === fields.length) continue
-    throw new EngineError('42601', 'each UNION query must have the same number of columns', {
+    throw new EngineError('42601', `each ${clause} query must have the same number of columns`, {
       position: columnAt(query, 0) + 1,
     })
   }
@@ -59,7 +124,7 @@ function union(inputs: readonly Input[], context: BindContext): LogicalPlan {
     const columns = inputs.map(({ plan }) => plan.schema.fields[c].type)
     return unifiedType(
       columns,
-      'UNION',
+      clause,
       inputs.map(i => columnAt(i.query, c)),
     )
   })
@@ -68,9 +133,7 @@ function union(inputs: readonly Input[], context: BindContext): LogicalPlan {
       settle(coerce(expr, type, 'implicit', context, query.at), context, query.at),
     ),
   )
-  // UNION ALL of a UNION ALL is one.
-  const flat = plans.flatMap(plan => (plan.kind === 'union' ? plan.inputs : [plan]))
-  return { kind: 'union', inputs: flat, schema: { fields: fields.map((f, c) => ({ name: f.name, type: types[c] })) } }
+  return { plans, schema: { fields: fields.map((f, c) => ({ name: f.name, type: types[c] })) } }
 }
 
 /** Where column `c` of a query is written, as far as that can be told. */
