@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { start, tidemark } from './support/cli.ts'
+import { duckdb } from './support/duckdb.ts'
 import { temporaryFolder } from './support/temporary.ts'
 
 const folder = join(import.meta.dirname, '../queries/iot')
@@ -124,4 +125,12 @@ test('air-alerts.sql: stuffy sites at noon', async () => {
     expect(Number(devices)).toBeLessThanOrEqual(10)
     expect(Number(worst)).toBeGreaterThan(1000)
   }
+})
+
+test('archive-to-parquet.sql: every reading is in the folder of its hour and site', async () => {
+  const { cwd } = await runExample('archive-to-parquet.sql')
+  const [all] = await duckdb(`
+    SELECT count(*), count(DISTINCT site) > 1, bool_and(hour(make_timestamp(epoch_us(ts))) = hour)
+    FROM read_parquet('${cwd}/readings/*/*/*/*.parquet', hive_partitioning = true, hive_types = {hour: BIGINT})`)
+  expect(all).toEqual(['144000', true, true])
 })
