@@ -224,6 +224,7 @@ export class Dataflow {
       ended: new Set(),
       rowsIn: 0,
       positions: new Map(),
+      polledRows: new Map(),
     })
   }
 
@@ -264,7 +265,10 @@ export class Dataflow {
         signal,
         polling: () => job.polling.signal,
         paused: () => this.#paused,
-        onPolled: polled => this.#turn(() => this.#tick(job, input, polled)),
+        onPolled: polled => {
+          if (polled.kind === 'rows') job.polledRows.set(input.id, polled.batch.rowCount + polled.bad.length)
+          return this.#turn(() => this.#tick(job, input, polled))
+        },
         onIdle: () => this.#partitionsMayBeNew(input),
       })
     } catch (error) {
@@ -283,6 +287,7 @@ export class Dataflow {
       const nowMs = this.#context.clock.nowMs()
       node.setPartitions(source.partitions(), nowMs)
       node.push(polled.partition, polled.batch, nowMs)
+      job.polledRows.delete(id)
       if (polled.bad.length > 0) {
         job.aside.records(polled.bad, deadLetters === undefined)
         await deadLetters?.(polled.bad)

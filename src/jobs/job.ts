@@ -81,6 +81,7 @@ export interface SourceStatus {
   readonly source: string
   /** Microseconds since 1970; undefined while nothing is known. */
   readonly watermark: number | undefined
+  /** Records that nobody sees in the job's answer yet, where that is known. */
   readonly lag: number | undefined
   readonly position: string
 }

@@ -16,6 +16,8 @@ export interface Running {
   rowsIn: number
   /** Of each source, as of the last tick: what a poll has brought and no tick has seen is not in the state. */
   readonly positions: Map<string, Position>
+  /** Rows of each source that a poll has brought and that wait for their tick: nobody can see them yet. */
+  readonly polledRows: Map<string, number>
 }
 
 /** Milliseconds until its sink wants a checkpoint though nothing new came. */
@@ -43,7 +45,7 @@ export async function closeJob({ built, spec }: Running, log: Logger): Promise<v
 
 /** What the outside may know of it; `shared` is of the whole dataflow. */
 export function statusOf(
-  { spec, built, aside, rowsIn, ended, positions }: Running,
+  { spec, built, aside, rowsIn, ended, positions, polledRows }: Running,
   shared: Pick<JobStatus, 'dataflow' | 'epoch' | 'checkpointMs' | 'stateBytes'>,
   allEnded: boolean,
 ): JobStatus {
@@ -55,11 +57,14 @@ export function statusOf(
     rowsIn,
     rowsLate: aside.lateCount,
     rowsBad: aside.badCount,
-    sources: built.sources.map(({ id, source, node }) => ({
-      source: id,
-      watermark: Number.isFinite(node.watermark) ? node.watermark : undefined,
-      lag: source.lag?.(),
-      position: JSON.stringify(positions.get(id) ?? null),
-    })),
+    sources: built.sources.map(({ id, source, node }) => {
+      const lag = source.lag?.()
+      return {
+        source: id,
+        watermark: Number.isFinite(node.watermark) ? node.watermark : undefined,
+        lag: lag === undefined ? undefined : lag + (polledRows.get(id) ?? 0),
+        position: JSON.stringify(positions.get(id) ?? null),
+      }
+    }),
   }
 }

@@ -75,13 +75,19 @@ class Numbered implements Sink {
 }
 
 /** Job `numbers` reads, job `sink` writes what passes through it. */
-function create(sink: Sink, source: Source = new Numbers()) {
+function create(sink: Sink, source: Source = new Numbers(), beside?: Source) {
   let input: NodeId | undefined
   const build: BuildJob = (job, graph, side) => {
     if (job.name === 'numbers') {
       input = graph.addInput(schema, 'numbers/0')
       const node = new SourceNode({ graph, input, side })
-      return { sources: [{ id: 's', source, node }], nodes: [input], begin: () => {} }
+      const sources = [{ id: 's', source, node }]
+      const nodes = [input]
+      if (beside) {
+        nodes.push(graph.addInput(schema, 'numbers/1'))
+        sources.push({ id: 't', source: beside, node: new SourceNode({ graph, input: nodes[1], side }) })
+      }
+      return { sources, nodes, begin: () => {} }
     }
     const taken: Batch[] = []
     const output = { schema, onBatch: (batch: Batch) => void taken.push(ownedCopy(batch)) }
@@ -119,6 +125,23 @@ test('no row reaches a sink that is still opening', async () => {
   await started
   await expect.poll(() => sink.calls, PATIENT).toContain('write 3')
   expect(sink.calls.slice(0, 3)).toEqual(['open', 'opened', 'write 0'])
+  await dataflow.close(false)
+})
+
+test('rows that a poll has brought and that wait for their tick are still behind', async () => {
+  const sink = new Numbered()
+  let write = (): void => {}
+  sink.writing = new Promise(resolve => {
+    write = resolve
+  })
+  const beside = Object.assign(new Numbers(), { lag: () => 0 })
+  const { dataflow, spec } = create(sink, new Numbers(), beside)
+  const lag = () => dataflow.status()[0].sources[1].lag
+  await dataflow.start(spec)
+  // The tick of the first source is not over while the sink writes, so the other's rows wait.
+  await expect.poll(() => beside.next, PATIENT).toBeGreaterThan(0)
+  await expect.poll(() => [sink.calls.includes('write 0'), lag()], PATIENT).toEqual([true, 1])
+  write()
   await dataflow.close(false)
 })
 

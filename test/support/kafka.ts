@@ -300,18 +300,22 @@ export class KafkaBroker {
     await this.tool('org.apache.kafka.tools.ConsoleProducer', args, `${lines.join('\n')}\n`)
   }
 
-  /** What the Java console consumer prints of a topic from its beginning, committed records only. */
-  async consume(topic: string, properties: readonly string[] = [], timeoutMs = 2500): Promise<string[]> {
+  /** What the Java console consumer prints of a topic from its beginning, committed records only: the first `count`, or all until nothing came for ten seconds. */
+  async consume(
+    topic: string,
+    { count, properties = [] }: { readonly count?: number; readonly properties?: readonly string[] } = {},
+  ): Promise<string[]> {
     const args = [
       '--bootstrap-server',
       this.address,
       '--topic',
       topic,
       '--from-beginning',
-      '--timeout-ms',
-      String(timeoutMs),
+      '--isolation-level',
+      'read_committed',
     ]
-    args.push('--isolation-level', 'read_committed', ...properties.flatMap(p => ['--formatter-property', p]))
+    args.push(...properties.flatMap(p => ['--formatter-property', p]))
+    args.push(...(count === undefined ? ['--timeout-ms', '10000'] : ['--max-messages', String(count)]))
     const text = await this.tool('org.apache.kafka.tools.consumer.ConsoleConsumer', args)
     return text.split('\n').slice(0, -1)
   }
