@@ -159,6 +159,7 @@ export class RandomQueries {
     return this.pick(
       `${not}EXISTS (SELECT * FROM ${from}${where}${more})`,
       `${this.#expr('int', 1)} ${not}IN (SELECT ui FROM ${from}${where}${more})`,
+      `${this.#expr('int', 1)} ${not}IN (SELECT ui + ${this.#expr('int', 0)} FROM ${from}${where})`,
       `${this.#expr('text', 1)} ${not}IN (SELECT uk FROM ${from}${where})`,
       // DuckDB takes a row with a NULL for unknown even where another field differs, so NOT IN of rows is left to the .slt.
       `(${this.#expr('int', 1)}, ${this.#expr('text', 1)}) IN (SELECT ui, uk FROM ${from})`,
@@ -171,7 +172,7 @@ export class RandomQueries {
     const from = `FROM ${this.#inner()}${this.#correlation()}`
     switch (kind) {
       case 'int':
-        return `(SELECT ${this.pick('count(*)', 'count(uk) + 1', 'max(ui)', 'coalesce(min(ui), -1)')} ${from})`
+        return `(SELECT ${this.pick('count(*)', 'count(uk) + 1', 'max(ui)', `max(ui) + ${this.#expr('int', 0)}`, 'coalesce(min(ui), -1)')} ${from}${this.pick('', '', ' HAVING count(*) > 1')})`
       case 'text':
         return `(SELECT min(uk) ${from})`
       case 'double':
