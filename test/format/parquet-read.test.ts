@@ -138,7 +138,7 @@ t = pa.table({
   'un': pa.array([2**32 - 1 - k for k in range(n)], pa.uint32()),
   'l': [[k, None] if k % 2 else [] for k in range(n)],
 })
-pq.write_table(t, sys.argv[1], use_dictionary=False, column_encoding=${encoding}, data_page_version='${version}', data_page_size=4096, compression='snappy', use_compliant_nested_type=${version === '1.0' ? 'False' : 'True'})`,
+pq.write_table(t, sys.argv[1], use_dictionary=False, column_encoding=${encoding}, data_page_version='${version}', data_page_size=4096, compression='${version === '1.0' ? 'lz4' : 'snappy'}', use_compliant_nested_type=${version === '1.0' ? 'False' : 'True'})`,
       path,
     )
     const read = await readAll(readFileSync(path))

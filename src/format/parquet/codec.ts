@@ -1,5 +1,6 @@
 import { promisify } from 'node:util'
 import { brotliDecompressSync, constants, gunzipSync, zstdCompress, zstdDecompressSync } from 'node:zlib'
+import { lz4DecodeBlock } from '../lz4.ts'
 import { snappyDecode, snappyEncodeBare } from '../snappy.ts'
 import { damaged } from './thrift.ts'
 
@@ -36,9 +37,14 @@ export function decompress(bytes: Uint8Array, codec: number, size: number): Uint
         return brotliDecompressSync(bytes)
       case 6:
         return zstdDecompressSync(bytes)
+      case 7: {
+        const to = new Uint8Array(size)
+        if (lz4DecodeBlock(bytes, 0, bytes.length, to, 0, 0) !== size) break
+        return to
+      }
     }
   } catch {
     throw damaged('a page cannot be decompressed')
   }
-  throw damaged(codec === 1 ? 'a page cannot be decompressed' : `compression ${codec} is not known`)
+  throw damaged(codec === 1 || codec === 7 ? 'a page cannot be decompressed' : `compression ${codec} is not known`)
 }
