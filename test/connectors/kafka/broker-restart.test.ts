@@ -77,4 +77,30 @@ describe.skipIf(missing)('a broker killed and started again', () => {
     await expect.poll(async () => values(await readAll(options))).toEqual(['prepared', 'next'])
     await sink.close()
   })
+
+  test('with the process, between prepare and commit: a new process commits what was prepared, and nothing else', async () => {
+    const options = (topic: string) => ({ brokers: broker.address, topic, partitions: '1' })
+    const [kept, dropped] = ['both-kept', 'both-dropped'].map(topic => createSink(options(topic), { job: topic }))
+    for (const sink of [kept, dropped]) {
+      await sink.open(undefined)
+      await sink.write(pairs([[null, 'prepared']]))
+    }
+    const prepared = JSON.parse(JSON.stringify(await kept.prepare(1)))
+    // Prepared as well, but the process dies before the checkpoint is durable.
+    await dropped.prepare(1)
+    await broker.kill()
+    await broker.restart()
+    const heirs = ['both-kept', 'both-dropped'].map(topic => createSink(options(topic), { job: topic }))
+    await heirs[0].open(prepared)
+    await heirs[1].open(undefined)
+    for (const heir of heirs) {
+      await heir.write(pairs([[null, 'next']]))
+      await heir.commit((await heir.prepare(2))!)
+    }
+    await expect
+      .poll(async () => values(await readAll(options('both-kept'))), { timeout: 20_000 })
+      .toEqual(['prepared', 'next'])
+    await expect.poll(async () => values(await readAll(options('both-dropped'))), { timeout: 20_000 }).toEqual(['next'])
+    for (const sink of [...heirs, kept, dropped]) await sink.close()
+  })
 })
