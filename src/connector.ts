@@ -279,6 +279,8 @@ export interface Connector {
   describe?(context: Omit<SourceContext, 'decoder' | 'bounded' | 'session'>): Promise<KnownRecords | undefined>
   /** Topics there are, by the names that SELECT … FROM connection."…" takes; for SHOW TOPICS FROM. Only connection options are given. */
   topics?(context: Omit<SinkContext, 'encoder' | 'instance'>): Promise<readonly TopicInfo[]>
+  /** Deletes a topic by such a name, for DROP TOPIC; throws 42P01 when there is none. Only connection options are given. */
+  dropTopic?(context: Omit<SinkContext, 'encoder' | 'instance'>, name: string): Promise<void>
   /** A job that read or wrote with these options is gone for good: lets go of what the other end keeps for it. */
   forget?(context: Omit<SinkContext, 'encoder'>, role: 'source' | 'sink'): Promise<void>
   /** The columns of the files that are there, where a format says them; undefined: there is no file. */

@@ -105,6 +105,7 @@ const meanings: ReadonlyMap<number, Meaning> = new Map<number, Meaning>([
   [58, { name: 'SASL_AUTHENTICATION_FAILED', state: '28P01', hint: 'Check sasl_username and sasl_password.' }],
   [59, { name: 'UNKNOWN_PRODUCER_ID', state: '58030', hint: restart }],
   [72, { name: 'LISTENER_NOT_FOUND', retryable: true }],
+  [73, { name: 'TOPIC_DELETION_DISABLED', state: '42501', hint: 'Set delete.topic.enable=true at the brokers.' }],
   [74, { name: 'FENCED_LEADER_EPOCH', retryable: true }],
   [75, { name: 'UNKNOWN_LEADER_EPOCH', retryable: true }],
   [78, { name: 'OFFSET_NOT_AVAILABLE', retryable: true }],

@@ -1,4 +1,5 @@
 import type { Connector } from '../../src/connector.ts'
+import { dropTopic } from './drop-topic.ts'
 import { listTopics } from './list-topics.ts'
 import { kafkaOptions } from './options.ts'
 import { sampleTopic } from './sample.ts'
@@ -16,4 +17,5 @@ export const kafka: Connector = {
   sink: context => new KafkaSink(context),
   sample: sampleTopic,
   topics: listTopics,
+  dropTopic,
 }

@@ -46,6 +46,16 @@ describe.skipIf(missing)('statements and Kafka', () => {
     const listed = await engine.query('SHOW TOPICS FROM k')
     expect(listed).toContainEqual(['made', '3', null, null])
     expect(listed.some(([name]) => name?.startsWith('__'))).toBe(false)
+
+    await engine.query(`DROP SINK u; DROP TOPIC k.upserted; DROP TOPIC IF EXISTS k."no.such", neither`)
+    expect(engine.notices).toEqual(
+      expect.arrayContaining([
+        'topic "k.no.such" does not exist, skipping',
+        'topic "neither" does not exist, skipping',
+      ]),
+    )
+    await engine.until('SHOW TOPICS FROM k', rows => !rows.some(([name]) => name === 'upserted'))
+    expect(await engine.errorOf('DROP TOPIC k.mad')).toBe('42P01 - Kafka has no topic "mad"')
   })
 
   test('what is wrong with a broker or a topic is said by the statement', async () => {

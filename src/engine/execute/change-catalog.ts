@@ -5,6 +5,7 @@ import type { ClientSession } from '../client-session.ts'
 import { defineObject, targetName } from '../definitions.ts'
 import { type CatalogObject, jobOf, qualifiedName } from '../objects.ts'
 import type { Statement } from '../session.ts'
+import { dropOutside } from './outside-topics.ts'
 import { command, type Plan } from './plan-statement.ts'
 
 type Create = Extract<StatementNode, { readonly kind: `create-${string}` }>
@@ -68,7 +69,7 @@ export function planDrop(ast: Drop, session: ClientSession): Plan {
     engine.change(async () => {
       for (const { name, at } of ast.names) {
         if (ast.object === 'topic') {
-          await engine.log.dropTopic(name.join('.'))
+          await dropTopic(name, at, ast.ifExists, session)
           continue
         }
         const object = engine.catalog.find(name, session.options.searchPath)
@@ -89,6 +90,21 @@ export function planDrop(ast: Drop, session: ClientSession): Plan {
       return tag
     }),
   )
+}
+
+async function dropTopic(
+  name: readonly string[],
+  at: number,
+  ifExists: boolean,
+  session: ClientSession,
+): Promise<void> {
+  const { engine } = session
+  try {
+    if (!(await dropOutside(name, at, engine))) await engine.log.dropTopic(name.join('.'))
+  } catch (error) {
+    if (!ifExists || !(error instanceof EngineError && error.sqlState === '42P01')) throw error
+    session.notice(`topic "${name.join('.')}" does not exist, skipping`)
+  }
 }
 
 function fits(word: string, object: { kind: string; flavour?: string; sql: string }): boolean {

@@ -21,8 +21,8 @@ import type { ReadRequest } from '../read.ts'
 import type { Result, Statement } from '../session.ts'
 import { shownOptions, shownSql } from '../shown-sql.ts'
 import { firstRows } from '../stream.ts'
+import { showTopics } from './outside-topics.ts'
 import type { ParameterTypes, Plan } from './plan-statement.ts'
-import { showTopics } from './show-topics.ts'
 import { textPlan } from './text-plan.ts'
 
 /** Columns SUBSCRIBE puts before the relation's own: when, and how many times the row is added (negative: taken back). */
