@@ -1,10 +1,11 @@
 import { decodeUtf8 } from '../../batch/column.ts'
 import type { LooseChild, PathNode } from '../json-path.ts'
 import type { Slot } from '../slot.ts'
+import type { AvroCursor } from './cursor.ts'
 import { type AvroRecord, type AvroType, microsPerUnit, withoutNull } from './schema.ts'
 import type { AvroValues } from './values.ts'
 
-/** Reads the record at bytes[start … end) into `row`; answers the index after it, or −1 with a reason in the fallback. */
+/** Reads the record at bytes[start … end) into `row`; answers the index after it, or −1 with a reason in the cursor. */
 export type AvroParser = (bytes: Uint8Array, view: DataView, start: number, end: number, row: number) => number
 
 /**
@@ -15,6 +16,7 @@ export function compileAvro(
   type: AvroType,
   root: PathNode,
   loose: readonly LooseChild[],
+  cursor: AvroCursor,
   fallback: AvroValues,
 ): AvroParser {
   const writer = new ReaderWriter(loose)
@@ -30,12 +32,12 @@ return function parseAvro(b, view, start, end, row) {
   let p = start, d = 0, n = 0, u = 0, v = 0, t = 0, h = 0, s = 0
   ${writer.starts}
   ${writer.code.join('\n  ')}
-  return p > end ? f.short() : p
+  return p > end ? cursor.short() : p
 }`
   const names = writer.slots.map((_, i) => `c${i}`)
   // Made of numbers and of names of ours; field names of the schema are in no code.
-  const make = new Function('f', 'types', ...names, body)
-  return make(fallback, writer.types, ...writer.slots) as AvroParser // the shape is in the text above
+  const make = new Function('cursor', 'f', 'types', ...names, body)
+  return make(cursor, fallback, writer.types, ...writer.slots) as AvroParser // the shape is in the text above
 }
 
 /** A varint of up to seven bytes: the low 28 bits of it in lo, those above in hi; hi −1: it is longer. */
@@ -154,7 +156,7 @@ class ReaderWriter {
     this.code.push(`} else if (d === ${2 - 2 * nullAt}) {`)
     whenThere(type.branches[1 - nullAt])
     this.code.push(
-      '} else return f.fail("union has no branch " + (d >> 1) + ": the record was written with another schema, or is damaged")',
+      '} else return cursor.fail("union has no branch " + (d >> 1) + ": the record was written with another schema, or is damaged")',
     )
   }
 
@@ -187,9 +189,17 @@ class ReaderWriter {
     } else if (type.kind === 'int' && type.logical === 'date' && kind === 'date') {
       this.code.push(longCode(general('s'), storeCode(name, 'integer', general('s'))))
     } else if (type.kind === 'double' && kind === 'double') {
-      this.code.push(`if (p + 8 > end) return f.short()`, `${name}.doubles[row] = view.getFloat64(p, true)`, 'p += 8')
+      this.code.push(
+        `if (p + 8 > end) return cursor.short()`,
+        `${name}.doubles[row] = view.getFloat64(p, true)`,
+        'p += 8',
+      )
     } else if (type.kind === 'float' && (kind === 'real' || kind === 'double')) {
-      this.code.push(`if (p + 4 > end) return f.short()`, `${name}.doubles[row] = view.getFloat32(p, true)`, 'p += 4')
+      this.code.push(
+        `if (p + 4 > end) return cursor.short()`,
+        `${name}.doubles[row] = view.getFloat32(p, true)`,
+        'p += 4',
+      )
     } else if (type.kind === 'boolean' && kind === 'boolean') {
       this.code.push(`if (b[p] > 1) { ${general('p')} } else ${name}.bools[row] = b[p++]`)
     } else if (type.kind === 'string' && (kind === 'text' || kind === 'unknown')) {
@@ -241,7 +251,7 @@ class ReaderWriter {
 
   #general(method: 'value' | 'skip', type: AvroType, rest: string): string {
     const index = this.types.includes(type) ? this.types.indexOf(type) : this.types.push(type) - 1
-    return `f.${method}(types[${index}], ${rest})`
+    return `${method === 'skip' ? 'cursor' : 'f'}.${method}(types[${index}], ${rest})`
   }
 
   #slot(slot: Slot): string {
@@ -253,7 +263,7 @@ class ReaderWriter {
 const SIZE = `d = b[p]
   if (d < 128) { p++; n = (d >> 1) ^ -(d & 1) }
   else { p = varint(b, p); n = hi < 0 || hi > 7 ? -1 : (hi * 268435456 + lo) / 2 }
-  if (n < 0 || p + n > end || n !== (n | 0)) return f.short()`
+  if (n < 0 || p + n > end || n !== (n | 0)) return cursor.short()`
 
 /** A zigzag integer from p into v, exact; `general` reads one of more than seven bytes from s. */
 function longCode(general: string, store: string): string {

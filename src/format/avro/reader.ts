@@ -4,6 +4,7 @@ import type { LooseChild, PathNode } from '../json-path.ts'
 import type { ValueReader, Verdict } from '../row-decoder.ts'
 import type { TextReader } from '../text-reader.ts'
 import { type AvroParser, compileAvro } from './compile.ts'
+import { AvroCursor } from './cursor.ts'
 import type { SchemaRegistry } from './registry.ts'
 import { type AvroType, parseAvroSchema } from './schema.ts'
 import { AvroValues } from './values.ts'
@@ -23,6 +24,7 @@ export class AvroReader implements ValueReader {
   reason = ''
   readonly #root: PathNode
   readonly #loose: readonly LooseChild[]
+  readonly #cursor = new AvroCursor()
   readonly #values: AvroValues
   readonly #registry: SchemaRegistry | undefined
   readonly #parsers = new Map<number, AvroParser>()
@@ -43,7 +45,7 @@ export class AvroReader implements ValueReader {
     const { root, loose, schemas } = parts
     this.#root = root
     this.#loose = loose
-    this.#values = new AvroValues(parts.texts, parts.arena)
+    this.#values = new AvroValues(this.#cursor, parts.texts, parts.arena)
     if ('kind' in schemas) this.#last = this.#compile(schemas)
     else this.#registry = schemas
   }
@@ -66,12 +68,12 @@ export class AvroReader implements ValueReader {
     }
     const parse = this.#last
     if (parse === undefined) return this.#bad('no schema')
-    this.#values.enter(bytes, end)
+    this.#cursor.enter(bytes, end)
     const after = parse(bytes, this.#view, at, end, row)
     if (after === end) return 'row'
     return this.#bad(
       after < 0
-        ? this.#values.reason
+        ? this.#cursor.reason
         : `${end - after} bytes follow the value: it was written with another schema, or is damaged`,
     )
   }
@@ -104,7 +106,7 @@ export class AvroReader implements ValueReader {
   }
 
   #compile(type: AvroType): AvroParser {
-    return compileAvro(type, this.#root, this.#loose, this.#values)
+    return compileAvro(type, this.#root, this.#loose, this.#cursor, this.#values)
   }
 
   #forgetOldest(map: Map<number, unknown>): void {
