@@ -134,3 +134,29 @@ test('archive-to-parquet.sql: every reading is in the folder of its hour and sit
     FROM read_parquet('${cwd}/readings/*/*/*/*.parquet', hive_partitioning = true, hive_types = {hour: BIGINT})`)
   expect(all).toEqual(['144000', true, true])
 })
+
+test('enriched.sql: readings with the room of their device; the answer follows the table', async () => {
+  const { rows } = await runExample('enriched.sql')
+  expect(rows).toEqual([
+    ['device_id', 'room', 'temperature'],
+    ['d1', 'hall', '21.5'],
+    ['d2', 'attic', '28'],
+    ['d1', 'hall', '26'],
+    ['d9', 'unknown', '19'],
+    ['ts', 'room', 'temperature'],
+    ['2026-01-05 09:01:00+00', 'hall', '26'],
+    ['ts', 'room', 'temperature'],
+    ['2026-01-05 09:00:10+00', 'attic', '28'],
+    ['2026-01-05 09:01:00+00', 'hall', '26'],
+  ])
+})
+
+test('alarms.sql: each alarm with the readings of the minute before', async () => {
+  const { rows } = await runExample('alarms.sql')
+  expect(rows).toEqual([
+    ['device_id', 'kind', 'alarm_at', 'read_at', 'temperature'],
+    ['d1', 'smoke', '2026-01-05 09:01:15+00', '2026-01-05 09:00:30+00', '24'],
+    ['d1', 'smoke', '2026-01-05 09:01:15+00', '2026-01-05 09:01:10+00', '31'],
+    ['d3', 'door', '2026-01-05 09:01:20+00', '', ''],
+  ])
+})

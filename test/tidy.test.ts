@@ -135,6 +135,13 @@ test('every file is used by the program', () => {
   expect(product.filter(file => !seen.has(file))).toEqual([])
 })
 
+test('no file has more than 400 lines', () => {
+  const long = [...product, ...sources('test'), ...sources('bench')].filter(
+    f => readFileSync(join(root, f), 'utf8').split('\n').length > 401,
+  )
+  expect(long).toEqual([])
+})
+
 test('only clock.ts asks the machine for the time or for chance', () => {
   const wrong = product
     .filter(f => f !== 'src/base/clock.ts')

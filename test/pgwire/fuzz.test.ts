@@ -2,10 +2,8 @@ import { connect } from 'node:net'
 import * as fc from 'fast-check'
 import pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { systemClock } from '../../src/base/clock.ts'
-import { silentLogger } from '../../src/base/log.ts'
 import { INTEGER, TEXT } from '../../src/batch/types.ts'
-import { Connection, type ConnectionHost, type Wire } from '../../src/server/pgwire/connection.ts'
+import { Connection } from '../../src/server/pgwire/connection.ts'
 import type { PgServer } from '../../src/server/pgwire/server.ts'
 import { FakeEngine, rowResult, rows, schemaOf } from './fake-engine.ts'
 import { startTestServer, until } from './support.ts'
@@ -24,6 +22,7 @@ import {
   sync,
   terminate,
 } from './wire-client.ts'
+import { wired } from './wired.ts'
 
 const two = schemaOf({ n: INTEGER, t: TEXT })
 const fake = () =>
@@ -80,30 +79,7 @@ const stream = fc.oneof(mutated, fc.uint8Array({ maxLength: 300 }))
 /** Says all of it in the given pieces; gives back what was answered. */
 async function converse(bytes: Uint8Array, pieceBytes: number): Promise<Uint8Array> {
   const engine = fake()
-  const sent: Uint8Array[] = []
-  let ended = false
-  const wire: Wire = {
-    write: chunk => void sent.push(chunk),
-    bufferedBytes: 0,
-    get closed() {
-      return ended
-    },
-    drained: async () => {},
-    end: () => {
-      ended = true
-    },
-    pause: () => {},
-    resume: () => {},
-  }
-  const host: ConnectionHost = {
-    sessions: engine,
-    log: silentLogger,
-    clock: systemClock,
-    messageBytesMax: 10_000,
-    outputBytesMax: 1000,
-    admit: () => 1,
-    cancel: () => {},
-  }
+  const { host, wire, sent } = wired(engine, 1)
   const connection = new Connection(host, wire)
   for (let at = 0; at < bytes.length; at += pieceBytes) {
     connection.receive(bytes.subarray(at, at + pieceBytes))

@@ -1,12 +1,10 @@
 import { expect, test } from 'vitest'
-import { systemClock } from '../../src/base/clock.ts'
 import { EngineError } from '../../src/base/errors.ts'
-import { silentLogger } from '../../src/base/log.ts'
 import { type Batch, batchOfRows } from '../../src/batch/batch.ts'
 import { INTEGER, TEXT } from '../../src/batch/types.ts'
 import { copyFormat } from '../../src/engine/copy-options.ts'
 import type { Result } from '../../src/engine/session.ts'
-import { Connection, type ConnectionHost, type Wire } from '../../src/server/pgwire/connection.ts'
+import { Connection } from '../../src/server/pgwire/connection.ts'
 import { FakeEngine, type FakeSession, type FakeStatement, rowResult, rows, schemaOf } from './fake-engine.ts'
 import {
   bind,
@@ -23,6 +21,7 @@ import {
   sync,
   terminate,
 } from './wire-client.ts'
+import { wired } from './wired.ts'
 
 /** One change, then silence until the cancel. */
 async function* changes(session: FakeSession): AsyncGenerator<Batch> {
@@ -102,30 +101,7 @@ const statements: Record<string, FakeStatement> = {
 
 /** A connection without sockets: bytes in, lines out. */
 function open(engine = new FakeEngine(statements)) {
-  const sent: Uint8Array[] = []
-  let closed = false
-  const wire: Wire = {
-    write: bytes => void sent.push(bytes),
-    bufferedBytes: 0,
-    get closed() {
-      return closed
-    },
-    drained: async () => {},
-    end: () => {
-      closed = true
-    },
-    pause: () => {},
-    resume: () => {},
-  }
-  const host: ConnectionHost = {
-    sessions: engine,
-    log: silentLogger,
-    clock: systemClock,
-    messageBytesMax: 10_000,
-    outputBytesMax: 1000,
-    admit: () => 77,
-    cancel: () => {},
-  }
+  const { host, wire, sent, isClosed } = wired(engine, 77)
   const connection = new Connection(host, wire)
   const say = async (...messages: Uint8Array[]): Promise<string[]> => {
     sent.length = 0
@@ -134,7 +110,7 @@ function open(engine = new FakeEngine(statements)) {
     for (let i = 0; i < 20; i++) await new Promise(setImmediate)
     return readBackend(Buffer.concat(sent))
   }
-  return { say, connection, engine, isClosed: () => closed }
+  return { say, connection, engine, isClosed }
 }
 
 async function started() {
