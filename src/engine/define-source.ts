@@ -13,7 +13,7 @@ import { checkMetadata, sourceColumns } from './source-columns.ts'
 import { afterColumn, DELETED, OP } from './upserts.ts'
 
 /** Names that other engines' users give to options of ours. */
-const ALIASES: Readonly<Record<string, string>> = {
+export const ALIASES: Readonly<Record<string, string>> = {
   kafka_topic: 'topic',
   value_format: 'format',
   'properties.bootstrap.servers': 'brokers',

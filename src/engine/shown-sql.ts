@@ -2,6 +2,7 @@ import { parseScript } from '../../grammar/parse.ts'
 import { print } from '../../grammar/print.ts'
 import type { Option as OptionNode } from '../../grammar/statements.ts'
 import type { Connector } from '../connector.ts'
+import { ALIASES } from './define-source.ts'
 import { FORMAT_OPTIONS } from './format-options.ts'
 import { isReference } from './references.ts'
 
@@ -28,7 +29,10 @@ export function shownOptions(
 
 function secretNames(connectors: readonly Connector[]): ReadonlySet<string> {
   const options = [...FORMAT_OPTIONS, ...connectors.flatMap(c => c.options)]
-  return new Set(options.filter(o => o.secret).map(o => o.name))
+  const own = new Set(options.filter(o => o.secret).map(o => o.name))
+  // A statement is stored as it was typed, so with the names of other engines.
+  const aliases = Object.entries(ALIASES).flatMap(([alias, name]) => (own.has(name) ? [alias] : []))
+  return new Set([...own, ...aliases])
 }
 
 function hidden(options: readonly OptionNode[], secrets: ReadonlySet<string>): OptionNode[] {

@@ -26,12 +26,15 @@ test('secrets are shown nowhere', async () => {
   const given = `brokers = 'localhost:1', security_protocol = 'sasl_plaintext', sasl_mechanism = 'plain', sasl_username = 'me', sasl_password = 'hunter2'`
   await engine.query(`CREATE CONNECTION k TYPE kafka WITH (${given});
     CREATE SOURCE direct (n integer) WITH (connector = 'kafka', topic = 't', ${given});
+    CREATE SOURCE registered (n integer) WITH (topic = 'r', format = 'avro', 'schema.registry.url' = 'http://localhost:1',
+      'schema.registry.username' = 'me', 'schema.registry.password' = 'hunter2');
     CREATE SOURCE through (n integer) WITH (connection = 'k', topic = 't');
     CREATE SOURCE plain (n integer) /* as typed */ WITH (topic = 'p')`)
   const shown = await Promise.all(
     [
       'SHOW CREATE SOURCE direct',
       'SHOW CREATE CONNECTION k',
+      'SHOW CREATE SOURCE registered',
       'SHOW CREATE SOURCE through',
       'DESCRIBE k',
       'SELECT definition FROM tidemark.sources',
@@ -40,8 +43,8 @@ test('secrets are shown nowhere', async () => {
     ].map(sql => engine.query(sql)),
   )
   expect(JSON.stringify(shown)).not.toContain('hunter2')
-  expect(shown[3]).toContainEqual(['sasl_password', '********'])
-  expect(shown[3]).toContainEqual(['brokers', 'localhost:1'])
+  expect(shown[4]).toContainEqual(['sasl_password', '********'])
+  expect(shown[4]).toContainEqual(['brokers', 'localhost:1'])
   expect(shown[0][0][1]).toContain("'********'")
   expect(await engine.query('SHOW CREATE SOURCE plain')).toEqual([
     ['public.plain', "CREATE SOURCE plain (n integer) /* as typed */ WITH (topic = 'p')"],
