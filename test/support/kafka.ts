@@ -121,9 +121,10 @@ broker.session.timeout.ms=3000
 ${more}
 `
 
-/** What is missing for a real broker on this machine; undefined when it can run. Throws instead where TIDEMARK_REQUIRE_PARTS=1. */
-export function kafkaMissing(): string | undefined {
-  const missing = ['java', 'mvn'].find(command => !runs(command, '-version'))
+/** What is missing for a real broker on this machine, and for its certificates where `tls`; undefined when it can run. Throws instead where TIDEMARK_REQUIRE_PARTS=1. */
+export function kafkaMissing({ tls = false } = {}): string | undefined {
+  const flags = { java: '-version', mvn: '-version', ...(tls ? { openssl: 'version' } : {}) }
+  const [missing] = Object.entries(flags).flatMap(([command, flag]) => (runs(command, flag) ? [] : [command]))
   if (missing === undefined) return undefined
   const reason = `${missing} is not on the PATH: tests against a real Kafka do not run`
   if (process.env.TIDEMARK_REQUIRE_PARTS === '1') throw new Error(reason)

@@ -8,10 +8,10 @@ import { Cluster } from '../../../connectors/kafka/cluster.ts'
 import { clusterOptions } from '../../../connectors/kafka/connection-options.ts'
 import { systemClock } from '../../../src/base/clock.ts'
 import { silentLogger } from '../../../src/base/log.ts'
-import { KafkaBroker, kafkaMissing, runs, selfSign } from '../../support/kafka.ts'
+import { KafkaBroker, kafkaMissing, selfSign } from '../../support/kafka.ts'
 import { createSink, createSource, pairs, parseOptions, readAll, values } from './play.ts'
 
-const missing = kafkaMissing() ?? (runs('openssl', 'version') ? undefined : 'no openssl')
+const missing = kafkaMissing({ tls: true })
 let broker: KafkaBroker
 
 // Whoever comes over the plain port may do everything; others what they were granted.
