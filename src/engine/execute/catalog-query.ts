@@ -42,7 +42,12 @@ function mirrored({ engine }: ClientSession): CatalogObject[] {
   for (const object of engine.catalog.objects.values()) {
     if (object.kind === 'connection' || object.kind === 'sink') continue
     const { schemaName, shortName, kind, schema } = object
-    const key = object.kind === 'materialized view' ? object.uniqueKey : undefined
+    const key =
+      object.kind === 'materialized view'
+        ? object.uniqueKey
+        : object.kind === 'source'
+          ? object.spec.upsertKey
+          : undefined
     const primaryKey = key?.map(c => schema.fields[c].name)
     objects.push({ schema: schemaName, name: shortName, kind, columns: schema.fields, primaryKey })
   }
