@@ -13,6 +13,7 @@ import { HashJoin } from '../operators/hash-join.ts'
 import { Hop } from '../operators/hop.ts'
 import { canUseParts, LiveWindowAggregate } from '../operators/live-window-aggregate.ts'
 import { Project } from '../operators/project.ts'
+import { Rank } from '../operators/rank.ts'
 import { Session } from '../operators/session.ts'
 import { Sort } from '../operators/sort.ts'
 import { Tumble } from '../operators/tumble.ts'
@@ -20,7 +21,7 @@ import { Union } from '../operators/union.ts'
 import { canUsePanes, WindowAggregate } from '../operators/window-aggregate.ts'
 import { joinKeys, joinTimes } from '../plan/join-times.ts'
 import type { Aggregate, Join, LogicalPlan, Scan } from '../plan/logical.ts'
-import { isChanging } from '../plan/properties.ts'
+import { isChanging, windowEndKey } from '../plan/properties.ts'
 import { conjunction } from '../plan/rules/push-predicates.ts'
 
 /** How a plan's leaves and surroundings are given when it is made a dataflow. */
@@ -80,6 +81,21 @@ export function buildPlan(plan: LogicalPlan, context: BuildContext): NodeId {
         new Session({ schema, input: input.schema, time, gapMicros, keys, final, compile, side }),
         build(input),
       )
+    }
+    case 'rank': {
+      const { bounded } = context
+      const windowEnd = bounded ? undefined : windowEndKey(plan.input, plan.keys)
+      const retractable = isChanging(plan.input)
+      const options = {
+        ...plan,
+        input: plan.input.schema,
+        rankMax: plan.rankMax,
+        windowEnd,
+        retractable,
+        compile,
+        side,
+      }
+      return add(new Rank({ ...options, final: bounded || plan.final }), build(plan.input))
     }
     case 'aggregate':
       return buildAggregate(plan, context, compile, add)

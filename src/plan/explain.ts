@@ -3,8 +3,8 @@ import { formatInterval } from '../batch/interval.ts'
 import type { AggregateCall, Expr, SortKey } from '../expr/expr.ts'
 import { printExpr } from '../expr/print.ts'
 import { joinKeys, joinTimes } from './join-times.ts'
-import type { Aggregate, Join, LogicalPlan, Scan, Session, Window } from './logical.ts'
-import { closesSessions } from './properties.ts'
+import type { Aggregate, Join, LogicalPlan, Rank, Scan, Session, Window } from './logical.ts'
+import { closesSessions, isChanging, windowEndKey } from './properties.ts'
 import { inputsOf } from './walk.ts'
 
 /** The plan as EXPLAIN shows it: a line a node, indented below what reads it, with its properties under it. */
@@ -43,6 +43,8 @@ function describe(plan: LogicalPlan): Description {
       return describeWindow(plan)
     case 'session':
       return describeSession(plan)
+    case 'rank':
+      return describeRank(plan)
     case 'aggregate':
       return describeAggregate(plan)
     case 'union':
@@ -94,6 +96,18 @@ function describeSession(plan: Session): Description {
   const held = closesSessions(plan) ? 'until the watermark reaches window_end' : 'for ever'
   const details = [...keys, `Time: ${time}`, `Gap: ${duration(plan.gapMicros)}`, `Holds: rows ${held}`]
   return { title: plan.final ? 'Session (final)' : 'Session', details }
+}
+
+function describeRank(plan: Rank): Description {
+  const keys = plan.keys.length > 0 ? [`Partition Key: ${plan.keys.map(printExpr).join(', ')}`] : []
+  const order = plan.order.length > 0 ? [`Order: ${plan.order.map(printKey).join(', ')}`] : []
+  const end = windowEndKey(plan.input, plan.keys)
+  const which = plan.rankMax === undefined || isChanging(plan.input) ? 'all rows' : `rows up to ${plan.rankMax}`
+  const until = end === undefined ? 'for ever' : `until the watermark reaches ${printExpr(plan.keys[end])}`
+  const names = { row_number: 'Row Number', rank: 'Rank', dense_rank: 'Dense Rank' }
+  const top = plan.rankMax === undefined ? '' : ` up to ${plan.rankMax}`
+  const details = [...keys, ...order, `Holds: ${which} of a partition ${until}`]
+  return { title: `${names[plan.function]}${top}${plan.final ? ' (final)' : ''}`, details }
 }
 
 const JOINS: Readonly<Record<Join['type'], string>> = {

@@ -12,6 +12,7 @@ export type LogicalPlan =
   | { readonly kind: 'project'; readonly input: LogicalPlan; readonly exprs: readonly Expr[]; readonly schema: Schema }
   | Window
   | Session
+  | Rank
   | Aggregate
   | Join
   /** Input columns agree in number and type; the first input names them. */
@@ -80,6 +81,22 @@ export interface Session {
   readonly gapMicros: number
   readonly keys: readonly Expr[]
   /** EMIT FINAL: a row comes out once, when its session has closed. Else at once, and is taken back when its session's bounds move. */
+  readonly final: boolean
+  readonly schema: Schema
+}
+
+/** The place of every row in the order of its partition, as the last column where it is `shown`. */
+export interface Rank {
+  readonly kind: 'rank'
+  readonly input: LogicalPlan
+  readonly function: 'row_number' | 'rank' | 'dense_rank'
+  /** PARTITION BY. */
+  readonly keys: readonly Expr[]
+  readonly order: readonly SortKey[]
+  /** Only rows up to this rank come out. Undefined: all. */
+  readonly rankMax?: number
+  readonly shown: boolean
+  /** EMIT FINAL: a row comes out once, when its partition, that of a window, is final. Else every change. */
   readonly final: boolean
   readonly schema: Schema
 }

@@ -2,7 +2,7 @@ import { unreachable } from '../base/assert.ts'
 import type { Expr } from '../expr/expr.ts'
 import { fingerprint } from '../expr/walk.ts'
 import { joinTimes } from './join-times.ts'
-import type { Aggregate, EventTime, Join, LogicalPlan, Scan, Session, Window, WindowShape } from './logical.ts'
+import type { Aggregate, EventTime, Join, LogicalPlan, Rank, Scan, Session, Window, WindowShape } from './logical.ts'
 
 /** Facts about what a plan puts out, each derived from the plan alone. */
 
@@ -22,6 +22,11 @@ export function eventTimeOf(plan: LogicalPlan): readonly EventTime[] {
       return throughExprs(eventTimeOf(plan.input), plan.keys)
     case 'window':
       return [...eventTimeOf(plan.input), ...windowEventTime(plan)]
+    case 'rank': {
+      // Places change while rows come; only what tells partitions apart stays as late as it was.
+      const keys = plan.keys.flatMap(key => (key.kind === 'column' ? [key.index] : []))
+      return eventTimeOf(plan.input).filter(time => keys.includes(time.column))
+    }
     case 'session':
       // Rows come again while their session is open, so their own times are behind the watermark.
       return closesSessions(plan) ? [{ kind: 'end', column: plan.schema.fields.length - 1 }] : []
@@ -51,6 +56,7 @@ export function isChanging(plan: LogicalPlan): boolean {
     case 'aggregate':
       // Groups without aggregates (DISTINCT) appear once and stay.
       return !plan.final && (plan.aggregates.length > 0 || isChanging(plan.input))
+    case 'rank':
     case 'session':
       return !plan.final || isChanging(plan.input)
     case 'union':
@@ -71,6 +77,13 @@ export function uniqueKeyOf(plan: LogicalPlan): readonly number[] | undefined {
       return plan.uniqueKey
     case 'values':
       return plan.rows.length <= 1 ? [] : undefined
+    case 'rank': {
+      const columns = plan.keys.map(key => (key.kind === 'column' ? key.index : -1))
+      const numbered = plan.function === 'row_number' && !columns.includes(-1)
+      if (numbered && plan.rankMax === 1) return columns
+      if (numbered && plan.shown) return [...columns, plan.schema.fields.length - 1]
+      return uniqueKeyOf(plan.input)
+    }
     case 'filter':
     case 'session':
       return uniqueKeyOf(plan.input)
@@ -134,7 +147,7 @@ export function closesSessions({ input, time }: Session): boolean {
 /** EMIT FINAL for a whole query: the outermost aggregates put out a row when it is final. Undefined where something in it never is. */
 export function finalise(
   plan: LogicalPlan,
-): { readonly plan: LogicalPlan } | { readonly open: Aggregate | Scan | Session | Join } {
+): { readonly plan: LogicalPlan } | { readonly open: Aggregate | Scan | Session | Rank | Join } {
   switch (plan.kind) {
     case 'scan':
       return plan.changing ? { open: plan } : { plan }
@@ -151,6 +164,11 @@ export function finalise(
     case 'sort': {
       const inner = finalise(plan.input)
       return 'plan' in inner ? { plan: { ...plan, input: inner.plan } } : inner
+    }
+    case 'rank': {
+      if (windowEndKey(plan.input, plan.keys) === undefined) return { open: plan }
+      const inner = finalise(plan.input)
+      return 'plan' in inner ? { plan: { ...plan, input: inner.plan, final: true } } : inner
     }
     case 'session': {
       if (!closesSessions(plan)) return { open: plan }

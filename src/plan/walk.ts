@@ -14,6 +14,7 @@ export function inputsOf(plan: LogicalPlan): readonly LogicalPlan[] {
     case 'project':
     case 'window':
     case 'session':
+    case 'rank':
     case 'aggregate':
     case 'sort':
       return [plan.input]
@@ -36,6 +37,7 @@ export function mapInputs(plan: LogicalPlan, map: (input: LogicalPlan) => Logica
     case 'project':
     case 'window':
     case 'session':
+    case 'rank':
     case 'aggregate':
     case 'sort': {
       const input = map(plan.input)
@@ -74,6 +76,8 @@ export function exprsOf(plan: LogicalPlan): readonly Expr[] {
       return [plan.on]
     case 'session':
       return plan.keys
+    case 'rank':
+      return [...plan.keys, ...plan.order.map(key => key.expr)]
     case 'window':
     case 'union':
       return []
@@ -104,6 +108,8 @@ export function mapExprs(plan: LogicalPlan, map: (expr: Expr) => Expr): LogicalP
       return { ...plan, on: map(plan.on) }
     case 'session':
       return { ...plan, keys: plan.keys.map(map) }
+    case 'rank':
+      return { ...plan, keys: plan.keys.map(map), order: mapSortKeys(plan.order, map) }
     case 'window':
     case 'union':
       return plan

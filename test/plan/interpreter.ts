@@ -3,7 +3,7 @@ import { datumAt } from '../../src/batch/column.ts'
 import type { Datum, Schema } from '../../src/batch/types.ts'
 import { compileProjection } from '../../src/expr/compile.ts'
 import type { AggregateCall, Expr } from '../../src/expr/expr.ts'
-import type { Aggregate, Join, LogicalPlan, Session, Window } from '../../src/plan/logical.ts'
+import type { Aggregate, Join, LogicalPlan, Rank, Session, Window } from '../../src/plan/logical.ts'
 
 export type Row = readonly Datum[]
 
@@ -25,6 +25,8 @@ export function interpret(plan: LogicalPlan, tables: ReadonlyMap<string, readonl
       return plan.inputs.flatMap(input)
     case 'window':
       return input(plan.input).flatMap(row => windows(plan, row))
+    case 'rank':
+      return ranked(plan, input(plan.input))
     case 'session':
       return sessions(plan, input(plan.input))
     case 'aggregate':
@@ -80,6 +82,32 @@ function windows(plan: Window, row: Row): Row[] {
     found.push([...row, start, start + sizeMicros])
   }
   return found
+}
+
+/** Of numbers and text without NULL in the order, as the tests have them. */
+function ranked(plan: Rank, rows: readonly Row[]): Row[] {
+  const { schema } = plan.input
+  const keys = evaluate(rows, plan.keys, schema).map(key => JSON.stringify(key))
+  const order = evaluate(
+    rows,
+    plan.order.map(key => key.expr),
+    schema,
+  )
+  const sign = (a: Datum, b: Datum): number => (a === b ? 0 : a === null ? 1 : b === null || a < b ? -1 : 1)
+  const compare = (a: number, b: number): number => {
+    for (const [k, { descending }] of plan.order.entries()) {
+      const found = sign(order[a][k], order[b][k])
+      if (found !== 0) return descending ? -found : found
+    }
+    return 0
+  }
+  return [...rows.keys()].flatMap(r => {
+    const before = [...rows.keys()].filter(o => keys[o] === keys[r] && compare(o, r) < 0)
+    const rank =
+      1 + (plan.function === 'dense_rank' ? new Set(before.map(o => JSON.stringify(order[o]))).size : before.length)
+    if (plan.rankMax !== undefined && rank > plan.rankMax) return []
+    return [plan.shown ? [...rows[r], rank] : rows[r]]
+  })
 }
 
 function sessions(plan: Session, rows: readonly Row[]): Row[] {

@@ -59,6 +59,17 @@ const query: fc.Arbitrary<string> = fc.letrec<{ any: string; from: string }>(tie
           `SELECT a, b, c, window_end AS ts FROM SESSION(${q} PARTITION BY a, ts, INTERVAL '2 seconds') WHERE ${w} AND window_start > '1970-01-01'`,
       ),
     fc
+      .tuple(
+        tie('from'),
+        condition,
+        fc.constantFrom('rank', 'dense_rank'),
+        fc.constantFrom('n <= 2', '1 = n', '3 > n', 'n = 2', 'true'),
+      )
+      .map(
+        ([q, w, f, n]) =>
+          `SELECT a, b, c, ts FROM (SELECT *, ${f}() OVER (PARTITION BY a ORDER BY b DESC, c) AS n FROM ${q}) r WHERE ${w} AND ${n}`,
+      ),
+    fc
       .tuple(tie('from'), condition)
       .map(
         ([q, f]) =>

@@ -42,3 +42,10 @@ SELECT window_start, window_end, count(*) FROM CUMULATE(readings, ts, INTERVAL '
 SELECT window_start, count(*) FROM CUMULATE(readings, ts, INTERVAL '5 minutes', INTERVAL '1 hour') GROUP BY window_start EMIT FINAL;
 SELECT * FROM CUMULATE(readings, ts, INTERVAL '7 minutes', INTERVAL '1 hour');
 SELECT ts, count(*) FROM TUMBLE(readings, ts, INTERVAL '1 minute') GROUP BY window_start;
+SELECT device_id, temperature FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY device_id ORDER BY temperature DESC) AS n FROM readings) AS q WHERE n <= 3 AND device_id <> 'x' AND temperature > 0;
+SELECT * FROM (SELECT device_id, ROW_NUMBER() OVER (PARTITION BY device_id ORDER BY ts) AS n FROM readings) AS q WHERE 1 = n;
+SELECT window_end, device_id, n FROM (SELECT window_start, window_end, device_id, RANK() OVER (PARTITION BY window_start, window_end ORDER BY count(*) DESC) AS n FROM TUMBLE(readings, ts, INTERVAL '1 minute') GROUP BY 1, 2, 3) AS q WHERE n < 3 EMIT FINAL;
+SELECT rank() OVER (ORDER BY ts) + dense_rank() OVER (ORDER BY ts) FROM readings WHERE ms > 1 ORDER BY rank() OVER (ORDER BY ts);
+SELECT device_id FROM readings GROUP BY device_id HAVING rank() OVER (ORDER BY device_id) = 1;
+SELECT rank() OVER (ORDER BY temperature) FROM readings GROUP BY device_id;
+SELECT sum(ms) OVER (ORDER BY ts) FROM readings;

@@ -11,17 +11,20 @@ import { located } from './context.ts'
 import { translated } from './dialects.ts'
 import { bindExpr, type Env } from './expression.ts'
 import { compare, NULL } from './operators.ts'
+import { bindRank, isRanking } from './ranks.ts'
 
 /** A function call of any kind: aggregate, special form, cast in a function's clothes, or a function of the library. */
 export function bindCall(node: ast.Call, env: Env): Expr {
   const position = node.at + 1
   const name = node.name[node.name.length - 1]
-  if (node.over !== undefined)
-    throw notSupported('a window function (OVER)', position, 'GROUP BY the windows of TUMBLE or HOP.')
+  if (node.over !== undefined) return bindRank(node, name, env)
   const known = node.name.length === 1 || (node.name.length === 2 && node.name[0] === 'pg_catalog')
   if (!known) throw undefinedFunction(node.name.join('.'), position)
   const meant = translated(node, name)
   if (meant) return bindExpr(meant, env)
+  if (isRanking(name) && node.args.length === 0) {
+    throw new EngineError('42809', `window function ${name} requires an OVER clause`, { position })
+  }
   if (isAggregate(name)) return bindAggregate(node, name, env)
   refuseAggregateSyntax(node, name)
   const special = bindSpecial(node, name, env)

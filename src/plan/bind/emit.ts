@@ -1,6 +1,6 @@
 import type { Query } from '../../../grammar/query.ts'
 import { EngineError, notSupported } from '../../base/errors.ts'
-import type { Aggregate, LogicalPlan, Session, Window } from '../logical.ts'
+import type { Aggregate, LogicalPlan, Rank, Session, Window } from '../logical.ts'
 import { closesSessions, closesWindows, eventTimeOf, finalise } from '../properties.ts'
 import { inputsOf } from '../walk.ts'
 import type { BindContext } from './context.ts'
@@ -32,7 +32,13 @@ export function finalised(plan: LogicalPlan, query: Query, context: BindContext)
   throw neverFinal(open, context)
 }
 
-function neverFinal(open: Aggregate | Session, context: BindContext): EngineError {
+function neverFinal(open: Aggregate | Rank | Session, context: BindContext): EngineError {
+  if (open.kind === 'rank') {
+    return new EngineError('42P17', 'EMIT FINAL needs a window in PARTITION BY, or no place would ever be final', {
+      position: context.positions.get(open),
+      hint: 'PARTITION BY window_start, window_end; or leave out EMIT FINAL.',
+    })
+  }
   const window = openWindow(open)
   if (window) {
     const name = window.input.schema.fields[window.time].name

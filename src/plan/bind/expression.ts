@@ -19,6 +19,7 @@ import {
   compare,
   NULL,
 } from './operators.ts'
+import type { RankCollector } from './ranks.ts'
 import { fieldOf, resolveColumn, type Scope } from './scope.ts'
 import { bindAny, bindExists, bindScalar, type Subqueries } from './subqueries.ts'
 import { dataTypeOf } from './types.ts'
@@ -34,6 +35,8 @@ export interface Env {
   /** Undefined: aggregate functions are not allowed here. */
   readonly aggregates?: AggregateCollector
   readonly insideAggregate?: boolean
+  /** Undefined: window functions (OVER) are not allowed here. */
+  readonly ranks?: RankCollector
 }
 
 /** Chains of operators may be long; what is deeper than this would exhaust the stack of whoever walks it later. */

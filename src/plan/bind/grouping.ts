@@ -6,7 +6,7 @@ import type { Aggregate, LogicalPlan } from '../logical.ts'
 import { windowEndColumn, windowEndKey } from '../properties.ts'
 import type { AggregateCollector } from './aggregates.ts'
 import type { BindContext } from './context.ts'
-import { isOuter, isSubquery } from './scope.ts'
+import { isOuter, isRank, isSubquery } from './scope.ts'
 
 /** GROUP BY and the aggregates over it, built once all expressions of the SELECT are bound over the ungrouped input. */
 export class Grouping {
@@ -59,7 +59,7 @@ export class Grouping {
       if (index !== undefined) return this.#column(index)
     }
     if (expr.kind !== 'column') return mapChildren(expr, child => this.overGroups(child))
-    if (isOuter(expr) || isSubquery(expr)) return expr
+    if (isOuter(expr) || isSubquery(expr) || isRank(expr)) return expr
     if (expr.index >= this.#inputWidth) return this.#column(this.plan.keys.length + expr.index - this.#inputWidth)
     throw new EngineError(
       '42803',

@@ -30,6 +30,8 @@ export type OuterNames = (name: Name, at: number) => Expr | undefined
 const OUTER_COLUMN = 2 ** 20
 /** Columns from here on stand for subqueries of the expression, until a join gives them. */
 const SUBQUERY_COLUMN = 2 ** 21
+/** Columns from here on stand for window functions, until a plan computes them. */
+const RANK_COLUMN = 2 ** 22
 
 /** The reference to an outer column, by its number among those that the subquery reads. */
 export function outerColumn(number: number, name: string, type: DataType): Expr {
@@ -41,6 +43,16 @@ export function subqueryColumn(number: number, name: string, type: DataType): Ex
   return { kind: 'column', index: SUBQUERY_COLUMN + number, name, type }
 }
 
+/** What stands for a window function, by its number. */
+export function rankColumn(number: number, name: string, type: DataType): Expr {
+  return { kind: 'column', index: RANK_COLUMN + number, name, type }
+}
+
+/** Whether the expression itself stands for a window function. */
+export function isRank(expr: Expr): boolean {
+  return expr.kind === 'column' && expr.index >= RANK_COLUMN
+}
+
 /** Whether the expression itself is an outer column. */
 export function isOuter(expr: Expr): boolean {
   return expr.kind === 'column' && expr.index >= OUTER_COLUMN && expr.index < SUBQUERY_COLUMN
@@ -48,12 +60,12 @@ export function isOuter(expr: Expr): boolean {
 
 /** Whether the expression itself stands for a subquery. */
 export function isSubquery(expr: Expr): boolean {
-  return expr.kind === 'column' && expr.index >= SUBQUERY_COLUMN
+  return expr.kind === 'column' && expr.index >= SUBQUERY_COLUMN && expr.index < RANK_COLUMN
 }
 
-/** Which outer column or subquery it is. */
+/** Which outer column, subquery or window function it is. */
 export function numberOf(column: Expr): number {
-  assert(column.kind === 'column', 'outer columns and subqueries are columns')
+  assert(column.kind === 'column', 'what stands for something else is a column')
   return column.index % OUTER_COLUMN
 }
 

@@ -10,6 +10,7 @@ import { bindBoolean, bindExpr, type Env } from './expression.ts'
 import { bindFrom, type QueryEnv } from './from.ts'
 import { distinctRows, Grouping } from './grouping.ts'
 import { columnName } from './names.ts'
+import { RankCollector } from './ranks.ts'
 import { columnExpr, isSubquery, type Scope, starColumns, tryResolve } from './scope.ts'
 import { sortKey } from './sort-keys.ts'
 import { Subqueries } from './subqueries.ts'
@@ -45,13 +46,14 @@ export function bindSelect(
     plan = subqueries.filter(plan, bindBoolean(node.where, { context, scope, clause: 'WHERE', subqueries }, 'WHERE'))
   }
   const aggregates = new AggregateCollector(plan)
+  const ranks = new RankCollector()
   const inner: Env = { context, scope, clause: 'SELECT', subqueries, aggregates }
-  const bound = selectItems(node, inner)
+  const bound = selectItems(node, { ...inner, ranks })
   const keep = keepUnknown && !node.distinct && orderBy.length === 0
   const items = keep ? bound : bound.map(item => ({ ...item, expr: settle(item.expr, context, item.at) }))
   const keys = node.groupBy ? groupKeys(node.groupBy, items, aggregates, { context, scope, clause: 'GROUP BY' }) : []
   const having = node.having && bindBoolean(node.having, { ...inner, clause: 'HAVING' }, 'HAVING')
-  const order = orderBy.map(item => orderExpr(item, items, { ...inner, clause: 'ORDER BY' }))
+  const order = orderBy.map(item => orderExpr(item, items, { ...inner, ranks, clause: 'ORDER BY' }))
   const outputs = [...items, ...order.filter(o => typeof o !== 'number')]
   let exprs: readonly Expr[] = outputs.map(item => item.expr)
   let outer = (expr: Expr): Expr => expr
@@ -64,7 +66,8 @@ export function bindSelect(
     plan = having ? subqueries.filter(grouping.plan, overGroups(having), overGroups) : grouping.plan
     outer = overGroups
   }
-  const joined = subqueries.joined(plan, exprs, outer)
+  const ranked = ranks.over(plan, outer, context)
+  const joined = subqueries.joined(ranked.plan, exprs.map(ranked.place), outer)
   plan = project(
     joined.plan,
     outputs.map(({ name }, i) => ({ name, expr: joined.exprs[i] })),

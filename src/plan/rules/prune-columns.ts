@@ -58,6 +58,20 @@ function prune(plan: LogicalPlan, needed: ReadonlySet<number>): Pruned {
         at: [...at, newWidth, newWidth + 1],
       }
     }
+    case 'rank': {
+      const width = plan.input.schema.fields.length
+      const reads = columnsOf([...plan.keys, ...plan.order.map(key => key.expr)])
+      const { plan: input, at } = prune(plan.input, union(reads, new Set([...needed].filter(c => c < width))))
+      const shown = plan.shown && needed.has(width)
+      const rank = shown ? [plan.schema.fields[width]] : []
+      const keys = plan.keys.map(moved(at))
+      const order = mapSortKeys(plan.order, moved(at))
+      const schema = { fields: [...input.schema.fields, ...rank] }
+      return {
+        plan: { ...plan, input, keys, order, shown, schema },
+        at: [...at, shown ? input.schema.fields.length : undefined],
+      }
+    }
     case 'aggregate':
       return pruneAggregate(plan, needed)
     case 'union': {

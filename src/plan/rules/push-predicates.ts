@@ -2,7 +2,7 @@ import { assert, unreachable } from '../../base/assert.ts'
 import { BOOLEAN, type Schema } from '../../batch/types.ts'
 import type { Expr } from '../../expr/expr.ts'
 import { collectColumns, replaceColumns } from '../../expr/walk.ts'
-import type { Join, LogicalPlan } from '../logical.ts'
+import type { Join, LogicalPlan, Rank } from '../logical.ts'
 import { mapInputs } from '../walk.ts'
 import { isVolatile } from './volatile.ts'
 
@@ -38,6 +38,8 @@ function push(plan: LogicalPlan, terms: readonly Expr[]): LogicalPlan {
       const [inner, outer] = split(terms, term => !isVolatile(term) && reads(term, column => column < width))
       return filter({ ...plan, input: push(plan.input, inner) }, outer)
     }
+    case 'rank':
+      return pushRank(plan, terms)
     case 'session': {
       // A row less would part its session: only whole partitions may go.
       const keys = new Set(plan.keys.flatMap(key => (key.kind === 'column' ? [key.index] : [])))
@@ -71,6 +73,31 @@ function push(plan: LogicalPlan, terms: readonly Expr[]): LogicalPlan {
     default:
       return unreachable(plan)
   }
+}
+
+/** Whole partitions may go early; a term that bounds the rank says how many rows of each matter. */
+function pushRank(plan: Rank, terms: readonly Expr[]): LogicalPlan {
+  const keys = new Set(plan.keys.flatMap(key => (key.kind === 'column' ? [key.index] : [])))
+  const [inner, above] = split(terms, term => !isVolatile(term) && reads(term, column => keys.has(column)))
+  const [bounds, outer] = split(above, term => rankBound(term, plan) !== undefined)
+  const rankMax = Math.min(plan.rankMax ?? RANK_MAX, ...bounds.flatMap(term => rankBound(term, plan) ?? []))
+  const bounded = bounds.length === 0 ? plan : { ...plan, rankMax }
+  return filter({ ...bounded, input: push(plan.input, inner) }, outer)
+}
+
+const RANK_MAX = 2 ** 31 - 1
+
+/** N where the term says that the rank is at most N, which is at least 1. */
+function rankBound(term: Expr, plan: Rank): number | undefined {
+  if (term.kind !== 'call' || term.args.length !== 2) return undefined
+  const [left, right] = term.args
+  const flipped = right.kind === 'column'
+  const [column, bound] = flipped ? [right, left] : [left, right]
+  if (column.kind !== 'column' || column.index !== plan.input.schema.fields.length) return undefined
+  if (bound.kind !== 'literal' || typeof bound.value !== 'number' || bound.value > RANK_MAX) return undefined
+  if (term.name === '=') return bound.value === 1 ? 1 : undefined
+  const most = { [flipped ? '>=' : '<=']: bound.value, [flipped ? '>' : '<']: bound.value - 1 }[term.name]
+  return most !== undefined && Number.isInteger(most) && most >= 1 ? most : undefined
 }
 
 /**
