@@ -14,6 +14,7 @@ import { Hop } from '../operators/hop.ts'
 import { canUseParts, LiveWindowAggregate } from '../operators/live-window-aggregate.ts'
 import { Project } from '../operators/project.ts'
 import { Rank } from '../operators/rank.ts'
+import { Repeat } from '../operators/repeat.ts'
 import { Session } from '../operators/session.ts'
 import { Sort } from '../operators/sort.ts'
 import { Tumble } from '../operators/tumble.ts'
@@ -101,6 +102,11 @@ export function buildPlan(plan: LogicalPlan, context: BuildContext): NodeId {
       return buildAggregate(plan, context, compile, add)
     case 'union':
       return add(new Union(plan.schema), ...plan.inputs.map(build))
+    case 'repeat': {
+      const { schema, count } = plan
+      const apart = context.bounded || !isChanging(plan)
+      return add(new Repeat({ schema, count, apart }), build(plan.input))
+    }
     case 'join':
       return buildJoin(plan, context, compile, add)
     case 'sort': {

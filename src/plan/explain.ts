@@ -47,6 +47,8 @@ function describe(plan: LogicalPlan): Description {
       return describeRank(plan)
     case 'aggregate':
       return describeAggregate(plan)
+    case 'repeat':
+      return { title: 'Repeat', details: [`Times: ${plan.schema.fields[plan.count].name}`] }
     case 'union':
       return { title: 'Union All', details: [] }
     case 'join':

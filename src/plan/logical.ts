@@ -15,6 +15,8 @@ export type LogicalPlan =
   | Rank
   | Aggregate
   | Join
+  /** Each row as often as its column `count`, a bigint, says: not at all below one. */
+  | { readonly kind: 'repeat'; readonly input: LogicalPlan; readonly count: number; readonly schema: Schema }
   /** Input columns agree in number and type; the first input names them. */
   | { readonly kind: 'union'; readonly inputs: readonly LogicalPlan[]; readonly schema: Schema }
   /**

@@ -15,6 +15,7 @@ export function eventTimeOf(plan: LogicalPlan): readonly EventTime[] {
       return []
     case 'filter':
     case 'sort':
+    case 'repeat':
       return eventTimeOf(plan.input)
     case 'project':
       return throughExprs(eventTimeOf(plan.input), plan.exprs)
@@ -52,6 +53,7 @@ export function isChanging(plan: LogicalPlan): boolean {
     case 'project':
     case 'window':
     case 'sort':
+    case 'repeat':
       return isChanging(plan.input)
     case 'aggregate':
       // Groups without aggregates (DISTINCT) appear once and stay.
@@ -92,6 +94,8 @@ export function uniqueKeyOf(plan: LogicalPlan): readonly number[] | undefined {
       const atMostOne = limit?.kind === 'literal' && limit.value !== null && Number(limit.value) <= 1
       return atMostOne ? [] : uniqueKeyOf(plan.input)
     }
+    case 'repeat':
+      return undefined
     case 'project':
       return keyThroughProject(uniqueKeyOf(plan.input), plan.exprs)
     case 'aggregate': {
@@ -161,7 +165,8 @@ export function finalise(
     case 'filter':
     case 'project':
     case 'window':
-    case 'sort': {
+    case 'sort':
+    case 'repeat': {
       const inner = finalise(plan.input)
       return 'plan' in inner ? { plan: { ...plan, input: inner.plan } } : inner
     }

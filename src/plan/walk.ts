@@ -17,6 +17,7 @@ export function inputsOf(plan: LogicalPlan): readonly LogicalPlan[] {
     case 'rank':
     case 'aggregate':
     case 'sort':
+    case 'repeat':
       return [plan.input]
     case 'union':
       return plan.inputs
@@ -39,7 +40,8 @@ export function mapInputs(plan: LogicalPlan, map: (input: LogicalPlan) => Logica
     case 'session':
     case 'rank':
     case 'aggregate':
-    case 'sort': {
+    case 'sort':
+    case 'repeat': {
       const input = map(plan.input)
       return input === plan.input ? plan : { ...plan, input }
     }
@@ -80,6 +82,7 @@ export function exprsOf(plan: LogicalPlan): readonly Expr[] {
       return [...plan.keys, ...plan.order.map(key => key.expr)]
     case 'window':
     case 'union':
+    case 'repeat':
       return []
     default:
       return unreachable(plan)
@@ -112,6 +115,7 @@ export function mapExprs(plan: LogicalPlan, map: (expr: Expr) => Expr): LogicalP
       return { ...plan, keys: plan.keys.map(map), order: mapSortKeys(plan.order, map) }
     case 'window':
     case 'union':
+    case 'repeat':
       return plan
     default:
       return unreachable(plan)

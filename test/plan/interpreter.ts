@@ -33,6 +33,8 @@ export function interpret(plan: LogicalPlan, tables: ReadonlyMap<string, readonl
       return aggregate(plan, input(plan.input))
     case 'sort':
       return input(plan.input)
+    case 'repeat':
+      return input(plan.input).flatMap(row => Array.from({ length: Math.max(0, Number(row[plan.count])) }, () => row))
     case 'join':
       return join(plan, input(plan.left), input(plan.right))
   }

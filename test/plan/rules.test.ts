@@ -77,7 +77,11 @@ const query: fc.Arbitrary<string> = fc.letrec<{ any: string; from: string }>(tie
       ),
     tie('any').map(q => `SELECT DISTINCT a, b, c, ts FROM (${q}) q`),
     fc
-      .tuple(tie('any'), fc.constantFrom('UNION', 'UNION ALL', 'INTERSECT', 'EXCEPT'), tie('any'))
+      .tuple(
+        tie('any'),
+        fc.constantFrom('UNION', 'UNION ALL', 'INTERSECT', 'EXCEPT', 'INTERSECT ALL', 'EXCEPT ALL'),
+        tie('any'),
+      )
       .map(([l, op, r]) => `(${l}) ${op} (${r})`),
     fc
       .tuple(tie('from'), tie('any'), fc.constantFrom('', 'NOT '), scalar, condition)

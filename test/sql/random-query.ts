@@ -60,7 +60,7 @@ export class RandomQueries {
     const one = this.#select(kinds)
     if (this.below(5) > 0) return { ...one, kinds }
     const other = this.#select(kinds)
-    const op = this.pick('UNION ALL', 'UNION ALL', 'UNION', 'INTERSECT', 'EXCEPT')
+    const op = this.pick('UNION ALL', 'UNION ALL', 'UNION', 'INTERSECT', 'EXCEPT', 'INTERSECT ALL', 'EXCEPT ALL')
     return { ours: `${one.ours} ${op} ${other.ours}`, duckdb: `${one.duckdb} ${op} ${other.duckdb}`, kinds }
   }
 

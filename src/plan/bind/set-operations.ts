@@ -1,6 +1,6 @@
 import type { Query, SetOperation } from '../../../grammar/query.ts'
 import { assert } from '../../base/assert.ts'
-import { EngineError, notSupported } from '../../base/errors.ts'
+import { EngineError } from '../../base/errors.ts'
 import { BOOLEAN, type DataType, type Schema } from '../../batch/types.ts'
 import { resolveAggregate } from '../../expr/aggregate/resolve.ts'
 import type { AggregateCall, Expr } from '../../expr/expr.ts'
@@ -29,9 +29,8 @@ export function bindSetOperation(node: SetOperation, env: QueryEnv): LogicalPlan
       inputs = [{ plan, query: node.first }]
       continue
     }
-    if (all) throw notSupported(`${op.toUpperCase()} ALL`, at + 1, `${op.toUpperCase()} gives each row once.`)
     const left = inputs.length === 1 ? inputs[0] : { plan: union(inputs, context), query: node.first }
-    inputs = [{ plan: counted(op, left, right, context, at), query: node.first }]
+    inputs = [{ plan: counted({ op, all, at }, left, right, context), query: node.first }]
   }
   return inputs.length === 1 ? inputs[0].plan : union(inputs, context)
 }
@@ -59,10 +58,15 @@ interface Input {
 }
 
 /**
- * Each row once that both inputs have, or only the first: NULLs are equal here, as they are in GROUP BY. A group a row says how often
- * each side has it, so whatever one side takes back is felt at once.
+ * Each row once that both inputs have, or only the first; ALL: as often as the side that has it less, or as it is left over. NULLs are
+ * equal here, as they are in GROUP BY. A group a row says how often each side has it, so what one side takes back is felt at once.
  */
-function counted(op: 'intersect' | 'except', left: Input, right: Input, context: BindContext, at: number): LogicalPlan {
+function counted(
+  { op, all, at }: { readonly op: 'intersect' | 'except'; readonly all: boolean; readonly at: number },
+  left: Input,
+  right: Input,
+  context: BindContext,
+): LogicalPlan {
   const aligned = alike([left, right], op, context)
   const { fields } = aligned.schema
   const columns = fields.map((field, index): Expr => ({ kind: 'column', index, ...field }))
@@ -90,13 +94,24 @@ function counted(op: 'intersect' | 'except', left: Input, right: Input, context:
   context.positions.set(groups, at + 1)
   const zero: Expr = { kind: 'literal', value: 0, type: count.type }
   const env = { context, scope: EMPTY_SCOPE, clause: op.toUpperCase() }
-  const compared = (index: number, by: string): Expr =>
-    compare(by, { kind: 'column', index, ...groups.schema.fields[index] }, zero, env, at)
-  const wanted = [compared(fields.length, '>'), compared(fields.length + 1, op === 'intersect' ? '>' : '=')]
-  return project(
-    filter(groups, conjunction(wanted)),
-    columns.map((expr, i) => ({ expr, name: fields[i].name })),
+  const [inFirst, inSecond] = [fields.length, fields.length + 1].map(
+    (index): Expr => ({ kind: 'column', index, ...groups.schema.fields[index] }),
   )
+  const computed = (by: string, a: Expr, b: Expr): Expr => compare(by, a, b, env, at)
+  const own = columns.map((expr, i) => ({ expr, name: fields[i].name }))
+  if (!all) {
+    const second = computed(op === 'intersect' ? '>' : '=', inSecond, zero)
+    return project(filter(groups, conjunction([computed('>', inFirst, zero), second])), own)
+  }
+  const fewer: Expr = {
+    kind: 'case',
+    branches: [{ when: computed('<', inFirst, inSecond), then: inFirst }],
+    otherwise: inSecond,
+    type: count.type,
+  }
+  const times = op === 'intersect' ? fewer : computed('-', inFirst, inSecond)
+  const timed = project(groups, [...own, { expr: times, name: 'times' }])
+  return project({ kind: 'repeat', input: timed, count: fields.length, schema: timed.schema }, own)
 }
 
 function union(inputs: readonly Input[], context: BindContext): LogicalPlan {

@@ -79,6 +79,10 @@ function prune(plan: LogicalPlan, needed: ReadonlySet<number>): Pruned {
       const inputs = plan.inputs.map(input => exactly(input, kept.columns))
       return { plan: { ...plan, inputs, schema: kept.schema }, at: kept.at }
     }
+    case 'repeat': {
+      const { plan: input, at } = prune(plan.input, union(needed, new Set([plan.count])))
+      return { plan: { ...plan, input, count: indexAt(at, plan.count), schema: input.schema }, at }
+    }
     case 'join':
       return pruneJoin(plan, needed)
     case 'sort': {

@@ -66,6 +66,10 @@ function push(plan: LogicalPlan, terms: readonly Expr[]): LogicalPlan {
     case 'sort':
       if (plan.limit || plan.offset) return filter(mapInputs(plan, pushPredicates), terms)
       return { ...plan, input: push(plan.input, terms) }
+    case 'repeat': {
+      const [pure, volatile] = split(terms, term => !isVolatile(term))
+      return filter({ ...plan, input: push(plan.input, pure) }, volatile)
+    }
     case 'values':
       return filter(plan, terms)
     case 'join':
