@@ -1,135 +1,224 @@
 import { EngineError } from '../base/errors.ts'
-import { encodeUtf8 } from './column.ts'
-import { formatDecimal, parseDecimal } from './numeric.ts'
-
-/** How deep arrays and objects may be nested, everywhere JSON is read. */
-export const JSON_DEPTH_MAX = 512
-
-const NUMBER = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/y
-// biome-ignore lint/suspicious/noControlCharactersInRegex: JSON forbids them in strings
-const STRING = /"(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"/y
-const SPACE = /[ \t\n\r]*/y
+import { JSON_DEPTH_MAX } from '../batch/jsonb.ts'
+import { compareDecimals, formatDecimal, parseDecimal } from '../batch/numeric.ts'
+import type { Decimal } from '../batch/types.ts'
 
 /**
- * The text that stands for a jsonb value, as Postgres prints it: a space after `:` and `,`, keys by length then bytes, the last of
- * equal keys, numbers as exact decimals without exponents. Equal values have equal texts. Undefined: no JSON, nested more than
- * JSON_DEPTH_MAX deep, or with characters no text can hold (NUL, half a surrogate pair).
+ * jsonb as Postgres has it: numbers are exact decimals, keys of an object are unique (the last one wins) and ordered by
+ * length, then bytes. A Datum holds the canonical text; these are the values in between.
  */
-export function canonicalJson(text: string): string | undefined {
-  const reader = new Reader(text)
-  try {
-    const value = reader.value(0)
-    return value !== undefined && reader.atEnd() ? value : undefined
-  } catch (error) {
-    if (error instanceof EngineError) return undefined // a number beyond numeric's limits
-    throw error
+export type JsonValue = null | boolean | string | Decimal | readonly JsonValue[] | JsonObject
+export type JsonObject = ReadonlyMap<string, JsonValue>
+
+/** Reads JSON text. Throws 22P02 as Postgres does for type json. */
+export function parseJson(text: string): JsonValue {
+  let at = 0
+  const fail = (detail: string): EngineError =>
+    new EngineError('22P02', 'invalid input syntax for type json', { detail })
+  const token = (): string => /^[^\s,:[\]{}]*/.exec(text.slice(at))?.[0] || text.charAt(at)
+  const unexpected = (): EngineError =>
+    fail(at >= text.length ? 'The input string ended unexpectedly.' : `Token "${token()}" is invalid.`)
+  const skip = (): void => {
+    for (; at < text.length; at++) {
+      const c = text.charCodeAt(at)
+      if (c !== 32 && c !== 9 && c !== 10 && c !== 13) return
+    }
   }
+  const string = (): string => {
+    const start = at++
+    let simple = true
+    for (; at < text.length; at++) {
+      const c = text.charCodeAt(at)
+      if (c === 34) break
+      if (c === 92) {
+        simple = false
+        at++
+      } else if (c < 32) {
+        throw fail(`Character with value 0x${c.toString(16).padStart(2, '0')} must be escaped.`)
+      }
+    }
+    if (at >= text.length) throw fail('The input string ended unexpectedly.')
+    at++
+    if (simple) return text.slice(start + 1, at - 1)
+    try {
+      const value: unknown = JSON.parse(text.slice(start, at))
+      const decoded = String(value)
+      if (decoded.includes('\0')) {
+        throw new EngineError('22P05', 'unsupported Unicode escape sequence', {
+          detail: '\\u0000 cannot be converted to text.',
+        })
+      }
+      if (!decoded.isWellFormed()) throw fail('Unicode high surrogate must not follow a high surrogate.')
+      return decoded
+    } catch (cause) {
+      if (cause instanceof EngineError) throw cause
+      throw fail('Escape sequence is invalid.')
+    }
+  }
+  const value = (depth: number): JsonValue => {
+    if (depth > JSON_DEPTH_MAX) {
+      throw new EngineError('54001', `JSON is nested deeper than ${JSON_DEPTH_MAX} levels`)
+    }
+    skip()
+    const c = text.charAt(at)
+    if (c === '{') return object(depth)
+    if (c === '[') return array(depth)
+    if (c === '"') return string()
+    NUMBER.lastIndex = at
+    const match = NUMBER.exec(text)
+    if (!match) throw unexpected()
+    at += match[0].length
+    if (match[0] === 'null') return null
+    if (match[0] === 'true') return true
+    if (match[0] === 'false') return false
+    const number = parseDecimal(match[0])
+    if (!number) throw unexpected()
+    return number
+  }
+  const array = (depth: number): JsonValue => {
+    const items: JsonValue[] = []
+    at++
+    skip()
+    if (text[at] === ']') {
+      at++
+      return items
+    }
+    for (;;) {
+      items.push(value(depth + 1))
+      skip()
+      const c = text[at]
+      if (c !== ',' && c !== ']') throw unexpected()
+      at++
+      if (c === ']') return items
+    }
+  }
+  const object = (depth: number): JsonValue => {
+    const entries: [string, JsonValue][] = []
+    at++
+    skip()
+    if (text[at] === '}') {
+      at++
+      return jsonObject(entries)
+    }
+    for (;;) {
+      skip()
+      if (text[at] !== '"') throw unexpected()
+      const key = string()
+      skip()
+      if (text[at] !== ':') throw unexpected()
+      at++
+      entries.push([key, value(depth + 1)])
+      skip()
+      const c = text[at]
+      if (c !== ',' && c !== '}') throw unexpected()
+      at++
+      if (c === '}') return jsonObject(entries)
+    }
+  }
+  const result = value(0)
+  skip()
+  if (at < text.length) throw unexpected()
+  return result
 }
 
-class Reader {
-  readonly #text: string
-  #at = 0
+const NUMBER = /(?:-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|null|true|false)(?![\w.+-])/y
 
-  constructor(text: string) {
-    this.#text = text
+/** An object in jsonb's key order; of equal keys the last one stays. */
+export function jsonObject(entries: readonly (readonly [string, JsonValue])[]): JsonObject {
+  const unique = new Map(entries)
+  return new Map([...unique].sort((a, b) => compareKeys(a[0], b[0])))
+}
+
+function compareKeys(a: string, b: string): number {
+  const left = Buffer.byteLength(a)
+  const right = Buffer.byteLength(b)
+  if (left !== right) return left - right
+  return compareText(a, b)
+}
+
+/** By code point, which is the order of the UTF-8 bytes. */
+export function compareText(a: string, b: string): number {
+  if (a === b) return 0
+  const length = Math.min(a.length, b.length)
+  for (let i = 0; i < length; i++) {
+    const x = a.charCodeAt(i)
+    const y = b.charCodeAt(i)
+    // Surrogates stand for code points above all others: lift them over U+E000 … U+FFFF.
+    if (x !== y) return (x >= 0xd800 && x < 0xe000 ? x + 0x10000 : x) - (y >= 0xd800 && y < 0xe000 ? y + 0x10000 : y)
   }
+  return a.length - b.length
+}
 
-  atEnd(): boolean {
-    return this.#peek() === ''
-  }
+/** The canonical text: `{"a": 1, "b": [true, null]}`. */
+export function formatJson(value: JsonValue): string {
+  if (value === null) return 'null'
+  if (typeof value === 'boolean') return value ? 'true' : 'false'
+  if (typeof value === 'string') return quoteJson(value)
+  if (isArray(value)) return `[${value.map(formatJson).join(', ')}]`
+  if (isObject(value)) return `{${[...value].map(([k, v]) => `${quoteJson(k)}: ${formatJson(v)}`).join(', ')}}`
+  return formatDecimal(value)
+}
 
-  value(depth: number): string | undefined {
-    if (depth > JSON_DEPTH_MAX) return undefined
-    switch (this.#peek()) {
-      case '{':
-        return this.#object(depth)
-      case '[':
-        return this.#array(depth)
-      case '"': {
-        const text = this.#string()
-        return text === undefined ? undefined : JSON.stringify(text)
-      }
-      case 't':
-        return this.#word('true')
-      case 'f':
-        return this.#word('false')
-      case 'n':
-        return this.#word('null')
-      default:
-        return this.#number()
+function quoteJson(text: string): string {
+  return JSON.stringify(text)
+}
+
+export function isArray(value: JsonValue): value is readonly JsonValue[] {
+  return Array.isArray(value)
+}
+
+export function isObject(value: JsonValue): value is JsonObject {
+  return value instanceof Map
+}
+
+/** jsonb's order: Object > Array > Boolean > Number > String > Null; more elements or pairs first; then by content. */
+export function compareJson(a: JsonValue, b: JsonValue): number {
+  const rank = jsonRank(a) - jsonRank(b)
+  if (rank !== 0) return rank
+  if (a === null || b === null) return 0
+  if (typeof a === 'string' && typeof b === 'string') return compareText(a, b)
+  if (typeof a === 'boolean' && typeof b === 'boolean') return Number(a) - Number(b)
+  if (isArray(a) && isArray(b)) {
+    if (a.length !== b.length) return a.length - b.length
+    for (let i = 0; i < a.length; i++) {
+      const order = compareJson(a[i], b[i])
+      if (order !== 0) return order
     }
+    return 0
   }
+  if (isObject(a) && isObject(b)) return compareObjects(a, b)
+  if (isNumber(a) && isNumber(b)) return compareDecimals(a, b)
+  return 0
+}
 
-  #object(depth: number): string | undefined {
-    const entries = new Map<string, string>()
-    this.#at++
-    if (this.#take('}')) return '{}'
-    for (;;) {
-      if (this.#peek() !== '"') return undefined
-      const key = this.#string()
-      if (key === undefined || !this.#take(':')) return undefined
-      const value = this.value(depth + 1)
-      if (value === undefined) return undefined
-      entries.set(key, value)
-      if (this.#take(',')) continue
-      if (!this.#take('}')) return undefined
-      const keys = [...entries.keys()].map(k => ({ key: k, bytes: encodeUtf8(k) }))
-      keys.sort((a, b) => a.bytes.length - b.bytes.length || Buffer.compare(a.bytes, b.bytes))
-      return `{${keys.map(k => `${JSON.stringify(k.key)}: ${entries.get(k.key)}`).join(', ')}}`
-    }
+function compareObjects(a: JsonObject, b: JsonObject): number {
+  if (a.size !== b.size) return a.size - b.size
+  const right = [...b]
+  let i = 0
+  for (const [key, value] of a) {
+    const [otherKey, otherValue] = right[i++]
+    const order = compareText(key, otherKey) || compareJson(value, otherValue)
+    if (order !== 0) return order
   }
+  return 0
+}
 
-  #array(depth: number): string | undefined {
-    const values: string[] = []
-    this.#at++
-    if (this.#take(']')) return '[]'
-    for (;;) {
-      const value = this.value(depth + 1)
-      if (value === undefined) return undefined
-      values.push(value)
-      if (this.#take(',')) continue
-      return this.#take(']') ? `[${values.join(', ')}]` : undefined
-    }
-  }
+export function isNumber(value: JsonValue): value is Decimal {
+  return typeof value === 'object' && value !== null && 'unscaled' in value
+}
 
-  #string(): string | undefined {
-    const match = this.#match(STRING)
-    if (match === undefined) return undefined
-    const text = match.includes('\\') ? String(JSON.parse(match)) : match.slice(1, -1)
-    return text.includes('\0') || !text.isWellFormed() ? undefined : text
-  }
+function jsonRank(value: JsonValue): number {
+  if (value === null) return 0
+  if (typeof value === 'string') return 1
+  if (typeof value === 'boolean') return 3
+  if (isArray(value)) return value.length === 0 ? -1 : 4
+  return isObject(value) ? 5 : 2
+}
 
-  #number(): string | undefined {
-    const match = this.#match(NUMBER)
-    if (match === undefined) return undefined
-    if (match[0] !== '-' && !/[eE]/.test(match)) return match
-    const decimal = parseDecimal(match)
-    return decimal && formatDecimal(decimal)
-  }
-
-  #word(word: string): string | undefined {
-    if (!this.#text.startsWith(word, this.#at)) return undefined
-    this.#at += word.length
-    return word
-  }
-
-  #match(regex: RegExp): string | undefined {
-    regex.lastIndex = this.#at
-    const match = regex.exec(this.#text)
-    if (match === null) return undefined
-    this.#at += match[0].length
-    return match[0]
-  }
-
-  /** The next character that is no white space, not taken; '' at the end. */
-  #peek(): string {
-    this.#match(SPACE)
-    return this.#text.charAt(this.#at)
-  }
-
-  #take(character: string): boolean {
-    if (this.#peek() !== character) return false
-    this.#at++
-    return true
-  }
+/** `jsonb_typeof`. */
+export function jsonKind(value: JsonValue): string {
+  if (value === null) return 'null'
+  if (typeof value === 'string') return 'string'
+  if (typeof value === 'boolean') return 'boolean'
+  return isArray(value) ? 'array' : isObject(value) ? 'object' : 'number'
 }
