@@ -1,7 +1,9 @@
 import { EngineError } from '../base/errors.ts'
-import { JSON_DEPTH_MAX } from '../batch/jsonb.ts'
-import { compareDecimals, formatDecimal, parseDecimal } from '../batch/numeric.ts'
-import type { Decimal } from '../batch/types.ts'
+import { compareDecimals, formatDecimal, parseDecimal } from './numeric.ts'
+import type { Decimal } from './types.ts'
+
+/** How deep arrays and objects may be nested, everywhere JSON is read. */
+export const JSON_DEPTH_MAX = 512
 
 /**
  * jsonb as Postgres has it: numbers are exact decimals, keys of an object are unique (the last one wins) and ordered by
@@ -9,6 +11,19 @@ import type { Decimal } from '../batch/types.ts'
  */
 export type JsonValue = null | boolean | string | Decimal | readonly JsonValue[] | JsonObject
 export type JsonObject = ReadonlyMap<string, JsonValue>
+
+/**
+ * The canonical text of JSON text, as Postgres prints it: equal values have equal texts. Undefined: no JSON, nested more than
+ * JSON_DEPTH_MAX deep, or with what jsonb cannot hold (NUL, half a surrogate pair, a number beyond numeric's limits).
+ */
+export function canonicalJson(text: string): string | undefined {
+  try {
+    return formatJson(parseJson(text))
+  } catch (error) {
+    if (error instanceof EngineError) return undefined
+    throw error
+  }
+}
 
 /** Reads JSON text. Throws 22P02 as Postgres does for type json. */
 export function parseJson(text: string): JsonValue {

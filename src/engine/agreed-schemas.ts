@@ -66,6 +66,10 @@ export class CompletingSource implements Source {
     return this.#source.lag?.()
   }
 
+  needsCheckpoint(): boolean {
+    return this.#source.needsCheckpoint?.() ?? false
+  }
+
   close(): Promise<void> {
     return this.#source.close()
   }

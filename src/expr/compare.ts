@@ -1,8 +1,8 @@
 import { unreachable } from '../base/assert.ts'
+import { compareJson, compareText, parseJson } from '../batch/jsonb.ts'
 import { compareDecimals } from '../batch/numeric.ts'
 import type { DataType, Datum } from '../batch/types.ts'
 import { compareIntervals } from './interval.ts'
-import { compareJson, compareText, parseJson } from './json.ts'
 
 /** Negative, 0 or positive. */
 export type Comparison = (a: never, b: never) => number

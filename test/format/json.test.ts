@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { formatJson, parseJson } from '../../src/expr/json.ts'
+import { formatJson, parseJson } from '../../src/batch/jsonb.ts'
 import { createDecoder } from '../../src/format/format.ts'
 import { column, decode, feed, finish } from './support.ts'
 

@@ -1,8 +1,17 @@
 import { EngineError } from '../../base/errors.ts'
+import {
+  compareJson,
+  formatJson,
+  isArray,
+  isObject,
+  type JsonValue,
+  jsonKind,
+  jsonObject,
+  parseJson,
+} from '../../batch/jsonb.ts'
 import { decimalOfInt, parseDecimal } from '../../batch/numeric.ts'
 import { BOOLEAN, type DataType, type Datum, type Decimal, INTEGER, JSONB, TEXT } from '../../batch/types.ts'
 import type { EvalContext } from '../expr.ts'
-import { compareJson, formatJson, isArray, isObject, type JsonValue, jsonKind, jsonObject, parseJson } from '../json.ts'
 import { formatDatum } from '../text.ts'
 import { ANY, ANYELEMENT, define, type Overload } from './overload.ts'
 

@@ -18,16 +18,21 @@ export interface RowCells {
   readonly valids: readonly (Uint8Array | undefined)[]
 }
 
-const DATA_ROW = 68
-
 /**
- * Appends DataRow messages for rows [start, end), until `out` holds `bytesMax` or more; always at least one row.
+ * Appends messages of the given kind, each a row's fields, for rows [start, end), until `out` holds `bytesMax` or more; always at least one row.
  * Returns the row to go on with.
  */
-export function writeDataRows(out: ByteWriter, rows: RowCells, start: number, end: number, bytesMax: number): number {
+export function writeRows(
+  out: ByteWriter,
+  kind: number,
+  rows: RowCells,
+  start: number,
+  end: number,
+  bytesMax: number,
+): number {
   let row = start
   do {
-    out.int8(DATA_ROW)
+    out.int8(kind)
     const at = out.beginLength()
     writeFields(out, rows, row)
     out.endLength(at, 4)
@@ -37,7 +42,7 @@ export function writeDataRows(out: ByteWriter, rows: RowCells, start: number, en
 }
 
 /** The count of fields, then each with its length before it. */
-export function writeFields(out: ByteWriter, { cells, valids }: RowCells, row: number): void {
+function writeFields(out: ByteWriter, { cells, valids }: RowCells, row: number): void {
   const count = cells.length
   out.int16(count)
   for (let c = 0; c < count; c++) {

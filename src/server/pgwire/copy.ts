@@ -3,7 +3,7 @@ import type { CopyFormat } from '../../engine/copy-options.ts'
 import type { TextSettings } from '../../expr/datetime.ts'
 import { binaryCells } from './binary.ts'
 import { ByteWriter } from './bytes.ts'
-import { validityOf, writeFields } from './cells.ts'
+import { validityOf, writeRows } from './cells.ts'
 import type { BindRows } from './row-stream.ts'
 import { textCells } from './text.ts'
 
@@ -90,17 +90,7 @@ function binaryRows(schema: Schema): BindRows {
   return batch => {
     const cells = batch.columns.map((column, c) => binaryCells(column, schema.fields[c].type))
     const rows = { cells, valids: batch.columns.map(column => validityOf(column, batch.rowCount)) }
-    return (out, start, end, bytesMax) => {
-      let row = start
-      do {
-        out.int8(COPY_DATA)
-        const at = out.beginLength()
-        writeFields(out, rows, row)
-        out.endLength(at, 4)
-        row++
-      } while (row < end && out.at < bytesMax)
-      return row
-    }
+    return (out, start, end, bytesMax) => writeRows(out, COPY_DATA, rows, start, end, bytesMax)
   }
 }
 

@@ -4,11 +4,14 @@ import type { CopyTarget, Prepared, Result, Session } from '../../engine/session
 import type { TextSettings } from '../../expr/datetime.ts'
 import { formatAt, writeCommandComplete, writeCopyResponse, writePlain, writeRowDescription } from './backend.ts'
 import { binaryCells } from './binary.ts'
-import { validityOf, writeDataRows } from './cells.ts'
+import { validityOf, writeRows } from './cells.ts'
 import { copyRows, writeCopyHeader, writeCopyTrailer } from './copy.ts'
 import type { Outlet } from './outlet.ts'
 import { type BindRows, RowStream } from './row-stream.ts'
 import { textCells } from './text.ts'
+
+/** The kind of a DataRow message. */
+const DATA_ROW = 68
 
 /** A statement bound to its parameters, and how far its rows have been taken. Runs at the first `run`. */
 export class Portal {
@@ -115,7 +118,7 @@ export function dataRows(schema: Schema, formats: readonly number[], settings: T
       return formatAt(formats, c) === 1 ? binaryCells(column, type) : textCells(column, type, settings)
     })
     const rows = { cells, valids: batch.columns.map(column => validityOf(column, batch.rowCount)) }
-    return (out, start, end, bytesMax) => writeDataRows(out, rows, start, end, bytesMax)
+    return (out, start, end, bytesMax) => writeRows(out, DATA_ROW, rows, start, end, bytesMax)
   }
 }
 
