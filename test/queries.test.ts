@@ -24,8 +24,9 @@ function tableRows(out: string): string[][] {
 
 const sum = (numbers: readonly number[]): number => numbers.reduce((a, b) => a + b, 0)
 
-test('every example says on top what it does and is tested here', () => {
-  const tests = readFileSync(import.meta.filename, 'utf8')
+test('every example says on top what it does and is tested here, or with the brokers it needs', () => {
+  const files = [import.meta.filename, join(import.meta.dirname, 'engine/story.test.ts')]
+  const tests = files.map(file => readFileSync(file, 'utf8')).join('\n')
   for (const name of readdirSync(folder)) {
     expect(readFileSync(join(folder, name), 'utf8')).toMatch(/^-- \w/)
     expect(tests).toContain(`'${name}'`)
