@@ -13,7 +13,7 @@ import type { QueryEnv } from './from.ts'
 import { distinctRows } from './grouping.ts'
 import { compare } from './operators.ts'
 import { bindNestedQuery } from './query.ts'
-import { isOuter, isSubquery, numberOf, outerColumn, type Scope, subqueryColumn, tryResolve } from './scope.ts'
+import { isOuter, isRank, isSubquery, numberOf, outerColumn, type Scope, subqueryColumn, tryResolve } from './scope.ts'
 import { filter, project } from './select.ts'
 
 /** EXISTS (query). Its columns do not matter, nor does the order of its rows, or how many there are. */
@@ -35,7 +35,13 @@ export function bindAny(node: Extract<ast.Expr, { kind: 'in-query' }> | ast.Quan
       ? [node.arg, node.negated ? '<>' : '=', node.negated]
       : [node.left, node.op, node.quantifier === 'all']
   const arg = bindExpr(written, env)
-  if (someExpr(arg, isSubquery)) throw notSupported('a subquery beside a subquery', written.at + 1)
+  if (someExpr(arg, part => isSubquery(part) || isRank(part))) {
+    throw notSupported(
+      'a subquery or window function compared with a subquery',
+      written.at + 1,
+      'Name it in a query in FROM.',
+    )
+  }
   const { pulled, outer } = subqueries.bind(query, at)
   const { outputs } = pulled
   const lefts = arg.kind === 'row' ? arg.fields : [arg]
