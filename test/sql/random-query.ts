@@ -88,7 +88,7 @@ export class RandomQueries {
 
   #from(): { readonly ours: string; readonly duckdb: string; readonly windowed: boolean } {
     const size = this.pick('1 minute', '10 minutes', '90 seconds')
-    switch (this.below(6)) {
+    switch (this.below(7)) {
       case 0:
         return {
           ours: `TUMBLE(t, ts, INTERVAL '${size}')`,
@@ -103,6 +103,10 @@ export class RandomQueries {
       case 2: {
         const joined = this.#join()
         return { ours: joined, duckdb: joined, windowed: false }
+      }
+      case 3: {
+        const ranked = this.#ranked()
+        return { ours: ranked, duckdb: ranked, windowed: false }
       }
       default:
         return { ours: 't', duckdb: 't', windowed: false }
@@ -121,6 +125,20 @@ export class RandomQueries {
     const more = this.below(2) === 0 ? ` AND ${this.#expr('bool', 1)}` : ''
     if (this.below(8) === 0) return `t l, ${right}`
     return `t l ${this.pick('', 'LEFT ', 'RIGHT ', 'FULL ')}JOIN ${right} ON ${equal}${more}`
+  }
+
+  /** The best rows of the table, or of groups that change as rows come; row_number by all columns, which leaves nothing open. */
+  #ranked(): string {
+    const groups = this.below(2) === 0
+    const rows = groups ? '(SELECT k, f, count(*) AS i, sum(d) AS d FROM t GROUP BY k, f) g' : 't'
+    const name = this.pick('row_number', 'rank', 'dense_rank')
+    const key = (column: string): string => `${column} ${this.pick('', 'DESC ')}NULLS ${this.pick('FIRST', 'LAST')}`
+    const all = groups ? ['d', 'i', 'f', 'k'] : ['d', 'i', 'f', 'k', 'b', 'ts']
+    const order = (name === 'row_number' ? all : all.slice(0, 1 + this.below(2))).map(key).join(', ')
+    const partition = this.pick('', 'PARTITION BY k ', 'PARTITION BY k, f ')
+    const bound = this.pick('= 1', '<= 1', '< 3', '<= 3', '= 2', '> 1')
+    this.#scope = { int: ['i', 'place'], text: ['k'], double: ['d'], bool: ['f'] }
+    return `(SELECT * FROM (SELECT k, i, d, f, ${name}() OVER (${partition}ORDER BY ${order}) AS place FROM ${rows}) q WHERE place ${bound}) s`
   }
 
   #where(): string {
