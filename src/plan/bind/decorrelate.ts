@@ -15,6 +15,8 @@ export interface Pulled {
   readonly terms: readonly Expr[]
   /** The subquery has one row whatever `terms` leave, and its outputs are right too where all columns of the plan are NULL. */
   readonly oneRow: boolean
+  /** Of `oneRow`: the row is there only where this is TRUE. */
+  readonly when?: Expr
 }
 
 /**
@@ -32,11 +34,7 @@ export function pullOuter(plan: LogicalPlan): Pulled {
       const input = pullOuter(plan.input)
       const predicate = over(input)(plan.predicate)
       if (!input.oneRow) return filtered(input, conjuncts(predicate))
-      const outputs = input.outputs.map((then): Expr => {
-        const otherwise: Expr = { kind: 'literal', value: null, type: then.type }
-        return { kind: 'case', branches: [{ when: predicate, then }], otherwise, type: then.type }
-      })
-      return { ...input, outputs }
+      return { ...input, when: conjunction([...(input.when ? [input.when] : []), predicate]) }
     }
     case 'sort':
       return plan.limit || plan.offset ? closed(plan) : pullOuter(plan.input)

@@ -257,18 +257,15 @@ export class Subqueries {
     const [output] = pulled.outputs
     if (pulled.oneRow || output.kind === 'column') {
       const { plan: rows, placed } = this.#join('left', plan, pulled.plan, pulled.terms, found, over)
-      return { plan: rows, value: placed(output) }
+      const value = placed(output)
+      return { plan: rows, value: pulled.when ? valueWhen(placed(pulled.when), value) : value }
     }
     // NULL where no row is found, whatever the expression makes of NULLs: so it must be known whether one was.
     const columns = pulled.plan.schema.fields.map(({ name }, i) => ({ name, expr: columnOf(pulled.plan, i) }))
     const marked = project(pulled.plan, [...columns, { name: 'found', expr: TRUE }])
     const { plan: rows, placed } = this.#join('left', plan, marked, pulled.terms, found, over)
     const when: Expr = { ...isNull(placed(columnOf(marked, columns.length))), negated: true }
-    const otherwise: Expr = { kind: 'literal', value: null, type: output.type }
-    return {
-      plan: rows,
-      value: { kind: 'case', branches: [{ when, then: placed(output) }], otherwise, type: output.type },
-    }
+    return { plan: rows, value: valueWhen(when, placed(output)) }
   }
 
   /** Each combination of the keys' inner sides and `more` once; the terms that find it, and the column of `more`. */
@@ -336,6 +333,12 @@ function fixedColumns(term: Expr): number[] {
 
 function columnOf(plan: LogicalPlan, index: number): Expr {
   return { kind: 'column', index, ...plan.schema.fields[index] }
+}
+
+/** NULL where the condition is not TRUE. */
+function valueWhen(when: Expr, then: Expr): Expr {
+  const otherwise: Expr = { kind: 'literal', value: null, type: then.type }
+  return { kind: 'case', branches: [{ when, then }], otherwise, type: then.type }
 }
 
 function isNull(arg: Expr): Extract<Expr, { kind: 'is' }> {
